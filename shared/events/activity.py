@@ -1,0 +1,43 @@
+"""What intake writes on `loyalty.activity.v1`: an upstream event in normal form, with its account.
+
+Normal form: validated, unknown fields left out. Written by intake, read by earn, tiers and referrals.
+"""
+
+from shared.events.base import AccountKey, Contract
+from shared.events.upstream import CustomAction, Purchase, Referral, Return, Review
+
+
+class ActivityRecorded(Contract):
+    """An upstream event that belongs to an account."""
+
+    account: AccountKey
+
+
+class PurchaseRecorded(ActivityRecorded):
+    """A purchase of this account."""
+
+    activity: Purchase
+
+
+class ReturnRecorded(ActivityRecorded):
+    """A return of this account."""
+
+    activity: Return
+
+
+class ReviewRecorded(ActivityRecorded):
+    """A review of this account."""
+
+    activity: Review
+
+
+class ReferralRecorded(ActivityRecorded):
+    """A referral of this account."""
+
+    activity: Referral
+
+
+class CustomActionRecorded(ActivityRecorded):
+    """A custom action of this account."""
+
+    activity: CustomAction

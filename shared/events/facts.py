@@ -1,0 +1,175 @@
+"""What the services concluded: one fact per decision, each on the topic of its only writer.
+
+Facts carry ids, amounts, reasons and rule versions, never names or addresses. Everything that a fold
+needs stands in the fact: it reads no program, no clock and no other topic.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from shared.events.base import AccountKey, AmountMinor, Contract, Currency, Id, Instant, Points, Slug
+
+EXACT_PATTERN = r"^\d+(/\d+)?$"
+ExactPoints = Annotated[str, StringConstraints(pattern=EXACT_PATTERN)]
+"""A number of points before rounding, as an exact fraction: ``349/100``."""
+
+
+class Opened(Contract):
+    """A writer took over a chain."""
+
+    owner: str
+    code_version: str
+
+
+class InputRejected(Contract):
+    """An input that could be read but not decided; nothing happened to the account."""
+
+    account: AccountKey
+    input_type: str
+    reason: str
+    detail: str = ""
+
+
+class RuleShare(Contract):
+    """What one rule contributed: `basis_minor` money (or a count) at `rate` points per unit."""
+
+    rule: Slug
+    basis_minor: int
+    rate: ExactPoints
+    exact: ExactPoints
+
+
+class RuleMissed(Contract):
+    """Why a rule gave nothing."""
+
+    rule: Slug
+    reason: str
+
+
+class PointsEarned(Contract):
+    """What an activity is worth, also when that is zero (`why_not` says why)."""
+
+    account: AccountKey
+    award_id: UUID
+    activity_type: str
+    source: Id
+    event_id: Id
+    brand: Id
+    store: Id | None = None
+    receipt_id: Id | None = None
+    occurred_at: Instant
+    money: Currency | None = None
+    basis_minor: AmountMinor
+    program_version: int
+    rounding: str
+    breakdown: tuple[RuleShare, ...] = ()
+    why_not: tuple[RuleMissed, ...] = ()
+    points: Points
+    active_from: Instant
+    expires_at: Instant | None = None
+
+
+class ActivityRefused(Contract):
+    """An activity that no program rewards (yet); `reason` is stable, `detail` is for people."""
+
+    account: AccountKey
+    activity_type: str
+    source: Id
+    event_id: Id
+    reason: str
+    detail: str = ""
+
+
+class LotShare(Contract):
+    """Points of one lot."""
+
+    lot_id: UUID
+    points: Points
+
+
+class DebitShare(Contract):
+    """Points that cover what was due of one debit."""
+
+    debit_id: UUID
+    points: Points
+
+
+class PointsCredited(Contract):
+    """A new lot. `covers` is what of it covered what was due, `expired` what was past its date at once."""
+
+    account: AccountKey
+    lot_id: UUID
+    brand: Id
+    receipt_id: Id | None = None
+    points: Points
+    occurred_at: Instant
+    active_from: Instant
+    expires_at: Instant | None = None
+    covers: tuple[DebitShare, ...] = ()
+    expired: Points = 0
+
+
+class PointsRedeemed(Contract):
+    """Points spent, lot by lot in spending order; `value_minor` is the cash off that they buy."""
+
+    account: AccountKey
+    redemption_id: UUID
+    asked: Points
+    points: Points
+    value_minor: AmountMinor
+    money: Currency
+    order_minor: AmountMinor | None = None
+    program_version: int
+    allocation: tuple[LotShare, ...]
+
+
+class RefusalReason(StrEnum):
+    """Why a redemption is refused, in the order in which reasons take precedence."""
+
+    PROGRAM_UNKNOWN = "program_unknown"
+    ACCOUNT_UNKNOWN = "account_unknown"
+    ACCOUNT_BLOCKED = "account_blocked"
+    REWARD_UNKNOWN = "reward_unknown"
+    REWARD_NOT_AVAILABLE = "reward_not_available"
+    BELOW_MINIMUM = "below_minimum"
+    NOT_A_MULTIPLE = "not_a_multiple"
+    INSUFFICIENT_POINTS = "insufficient_points"
+    LIMIT_REACHED = "limit_reached"
+    HOLD_UNKNOWN = "hold_unknown"
+    HOLD_EXPIRED = "hold_expired"
+    HOLD_NOT_OPEN = "hold_not_open"
+
+
+class RedemptionRefused(Contract):
+    """Points not spent, with the code and the numbers that explain it."""
+
+    account: AccountKey
+    redemption_id: UUID
+    asked: Points
+    reason: RefusalReason
+    available: Points | None = None
+    missing: Points | None = None
+    minimum: Points | None = None
+    multiple: Points | None = None
+    limit: Points | None = None
+
+
+class PointsExpired(Contract):
+    """Free points of a lot that passed its date."""
+
+    account: AccountKey
+    lot_id: UUID
+    points: Annotated[Points, Field(gt=0)]
+    expires_at: Instant
+
+
+class ProgramPublished(Contract):
+    """One immutable version of a program; `document` is the validated program as JSON data."""
+
+    program: Slug
+    version: Annotated[int, Field(ge=1)]
+    effective_from: Instant
+    document: dict[str, object]

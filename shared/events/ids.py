@@ -1,0 +1,54 @@
+"""Derived identities: the same business fact has the same id, whoever computes it and when."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from shared.events.base import millis
+from shared.events.upstream import Activity, Purchase
+
+NAMESPACE = UUID("6f1d0a5e-5f0e-5d43-9a51-3a2f6c1b7e90")
+DIGEST_BYTES = 16
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+class Cause(NamedTuple):
+    """Business identity of an input or a date: its readable form and the id derived from it."""
+
+    text: str
+    id: UUID
+
+
+def cause(source: str, account: str, *identity: str) -> Cause:
+    """The identity of something that happens once to an account: source, account, the source's id."""
+    text = _encode([source, account, *identity])
+    return Cause(text, uuid5(NAMESPACE, text))
+
+
+def activity_cause(account: str, activity: Activity) -> Cause:
+    """A purchase is (brand, receipt id); any other activity is (source, event id)."""
+    if isinstance(activity, Purchase):
+        return cause("receipt", account, activity.brand, activity.receipt_id)
+    return cause("activity", account, activity.source, activity.event_id)
+
+
+def award_cause(account: str, award_id: UUID) -> Cause:
+    """An award becomes one credit."""
+    return cause("award", account, str(award_id))
+
+
+def command_cause(account: str, idempotency_key: str) -> Cause:
+    """A caller's key is one effect on one account."""
+    return cause("command", account, idempotency_key)
+
+
+def expiry_cause(account: str, lot_id: UUID, expires_at: datetime) -> Cause:
+    """A lot passes a date once; a lot whose date was moved passes the new one too."""
+    return cause("expiry", account, str(lot_id), str(millis(expires_at)))
+
+
+def digest(body: bytes) -> bytes:
+    """16-byte digest by which two bodies of one identity are compared."""
+    return hashlib.blake2b(body, digest_size=DIGEST_BYTES).digest()
