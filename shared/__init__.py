@@ -1,3 +1,1 @@
-"""What services share: contracts, the pure core, the stream, storage. Imports no service."""
-
-__version__ = "0.1.0"
+"""What all services stand on: contracts, pure rules, the stream loop and the adapters."""

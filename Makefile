@@ -1,0 +1,69 @@
+# `make` or `make help` lists the verbs.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+BIN := .venv/bin
+PY := $(BIN)/python
+TESSERA := $(BIN)/tessera
+SOURCES := $(wildcard services shared cli tests bench)
+# what `make run` plays: the demo's year of purchases, or `none`
+DATA ?= demo
+# further arguments for pytest: make test ARGS="-k lots -x"
+ARGS ?=
+
+.PHONY: help setup dev run test test-containers simulate fmt lint types check bench contracts up down lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make the environment in .venv (quick when nothing changed)
+	@PYTHON="$(PYTHON)" ops/setup runtime
+
+dev: ## the same with the tools for tests and checks
+	@PYTHON="$(PYTHON)" ops/setup dev
+
+run: setup ## everything on this machine, with a year of real purchases (DATA=none: empty)
+	@exec $(TESSERA) run --data $(DATA)
+
+up: setup ## the same in the background; `tessera status` and `tessera logs` look at it
+	@$(TESSERA) up
+
+down: setup ## stop what `make up` started
+	@$(TESSERA) down
+
+test: dev ## all tests, on embedded servers that they start and stop
+	@$(PY) -m pytest $(ARGS)
+
+test-containers: dev ## the integration tests on containers (needs Docker)
+	@TESSERA_TEST_SERVERS=containers $(PY) -m pytest tests/integration $(ARGS)
+
+simulate: dev ## the seeded simulation of the whole system
+	@$(PY) -m pytest tests/simulation $(ARGS)
+
+fmt: dev ## format the code
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix --silent --exit-zero $(SOURCES)
+
+lint: dev ## style, formatting and the direction of imports
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(BIN)/lint-imports --no-logo
+
+types: dev ## mypy, strict
+	@$(BIN)/mypy $(SOURCES)
+
+check: lint types ## all that needs no running
+	@$(PY) -m pytest tests/architecture
+
+bench: dev ## measure; prints a table and writes JSON
+	@$(PY) -m bench $(ARGS)
+
+contracts: dev ## write the generated schemas anew
+	@$(TESSERA) contracts
+
+lock: dev ## renew the lock files (UPGRADE=1: to the newest versions)
+	@ops/lock $(UPGRADE)
+
+clean: ## remove the environment and caches; the data in .tessera stays
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find services shared cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
