@@ -11,7 +11,8 @@ DATA ?= demo
 # further arguments for pytest: make test ARGS="-k lots -x"
 ARGS ?=
 
-.PHONY: help setup dev run test test-containers simulate fmt lint types check bench contracts up down lock clean
+.PHONY: help setup dev run up down test test-containers simulate
+.PHONY: fmt lint types check bench contracts lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
