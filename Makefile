@@ -67,4 +67,4 @@ lock: dev ## renew the lock files (UPGRADE=1: to the newest versions)
 
 clean: ## remove the environment and caches; the data in .tessera stays
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
-	@find services shared cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
