@@ -1,1 +1,1 @@
-"""The contracts: every event, command and fact that crosses a process, and the topics they cross on."""
+"""The contracts: every event, command and fact between processes, and the topics they cross on."""

@@ -1,6 +1,7 @@
 """What intake writes on `loyalty.activity.v1`: an upstream event in normal form, with its account.
 
-Normal form: validated, unknown fields left out. Written by intake, read by earn, tiers and referrals.
+Normal form: validated, unknown fields left out. Written by intake, read by earn, tiers and
+referrals.
 """
 
 from shared.events.base import AccountKey, Contract

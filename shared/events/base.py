@@ -1,24 +1,31 @@
 """Shapes shared by all contracts: strict own messages, tolerant upstream ones, named limits.
 
-Guarantees: numbers are integers (a JSON ``1.0`` or ``"1"`` is refused), instants carry an offset,
-identifiers are 1 to 128 printable characters. Does not know topics, services or storage.
+Guarantees: numbers are integers (a JSON ``1.0`` or ``"1"`` is refused), instants are written out
+with an offset (a count of seconds is refused), identifiers are 1 to 128 printable characters. Does
+not know topics, services or storage.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 ID_LENGTH_MAX = 128
 AMOUNT_MINOR_MAX = 10**11
-"""Largest money amount of one line or payment, in minor units: a thousand million dollars in cents."""
+"""Largest money amount of one line or payment, in minor units: 10**9 dollars in cents."""
 POINTS_MAX = 10**12
 """Largest number of points that one message may name; sums stay far inside a Postgres bigint."""
 QUANTITY_MAX = 10**9
 LINES_MAX = 1_000
 PAYMENTS_MAX = 50
 ATTRIBUTES_MAX = 50
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+INSTANT_MIN = EPOCH
+INSTANT_END = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
+"""Instants lie before this one: no arithmetic of offsets and calendars runs out of years."""
 
 # Printable: no control characters, no leading or trailing blank, no lone surrogates.
 _ID_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
@@ -37,8 +44,37 @@ AccountKey = Annotated[
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", strict=True)]
 AmountMinor = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX, strict=True)]
 Points = Annotated[int, Field(ge=0, le=POINTS_MAX, strict=True)]
+Version = Annotated[int, Field(ge=1, strict=True)]
 Quantity = Annotated[int, Field(ge=0, le=QUANTITY_MAX, strict=True)]
-Instant = AwareDatetime
+
+
+class _WrittenOut:
+    """A datetime with an offset, read from text that begins with a year, never from a count."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: object, handler: object) -> CoreSchema:
+        """Text is looked at before it is read; in Python a datetime is taken too."""
+        text = core_schema.chain_schema(
+            [core_schema.str_schema(pattern=r"^[0-9]{4}-", strict=True), _instant(strict=False)]
+        )
+        python = core_schema.union_schema([_instant(strict=True), text], mode="left_to_right")
+        return core_schema.json_or_python_schema(json_schema=text, python_schema=python)
+
+    @staticmethod
+    def __get_pydantic_json_schema__(
+        schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The usual format of an instant in JSON."""
+        return {"type": "string", "format": "date-time"}
+
+
+def _instant(*, strict: bool) -> CoreSchema:
+    return core_schema.datetime_schema(
+        tz_constraint="aware", ge=INSTANT_MIN, lt=INSTANT_END, strict=strict
+    )
+
+
+Instant = Annotated[datetime, _WrittenOut]
 
 
 class LineKind(StrEnum):
@@ -83,6 +119,3 @@ def millis(instant: datetime) -> int:
 def instant(at_ms: int) -> datetime:
     """The UTC instant of milliseconds since the epoch."""
     return EPOCH + timedelta(milliseconds=at_ms)
-
-
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

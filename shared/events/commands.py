@@ -22,6 +22,9 @@ class RedeemPoints(Command):
 
 
 class Tick(Command):
-    """Write down what dates alone have brought about on an account; `due_at` is what is known to be due."""
+    """Write down what dates alone have brought about on an account.
+
+    `due_at` is the earliest date that is known to have passed.
+    """
 
     due_at: Instant

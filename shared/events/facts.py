@@ -1,7 +1,7 @@
 """What the services concluded: one fact per decision, each on the topic of its only writer.
 
-Facts carry ids, amounts, reasons and rule versions, never names or addresses. Everything that a fold
-needs stands in the fact: it reads no program, no clock and no other topic.
+Facts carry ids, amounts, reasons and rule versions, never names or addresses. Everything that a
+fold needs stands in the fact: it reads no program, no clock and no other topic.
 """
 
 from enum import StrEnum
@@ -10,9 +10,19 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.events.base import AccountKey, AmountMinor, Contract, Currency, Id, Instant, Points, Slug
+from shared.events.base import (
+    AccountKey,
+    AmountMinor,
+    Contract,
+    Currency,
+    Id,
+    Instant,
+    Points,
+    Slug,
+    Version,
+)
 
-EXACT_PATTERN = r"^\d+(/\d+)?$"
+EXACT_PATTERN = r"^[0-9]+(/[1-9][0-9]*)?$"
 ExactPoints = Annotated[str, StringConstraints(pattern=EXACT_PATTERN)]
 """A number of points before rounding, as an exact fraction: ``349/100``."""
 
@@ -37,7 +47,7 @@ class RuleShare(Contract):
     """What one rule contributed: `basis_minor` money (or a count) at `rate` points per unit."""
 
     rule: Slug
-    basis_minor: int
+    basis_minor: AmountMinor
     rate: ExactPoints
     exact: ExactPoints
 
@@ -63,7 +73,7 @@ class PointsEarned(Contract):
     occurred_at: Instant
     money: Currency | None = None
     basis_minor: AmountMinor
-    program_version: int
+    program_version: Version
     rounding: str
     breakdown: tuple[RuleShare, ...] = ()
     why_not: tuple[RuleMissed, ...] = ()
@@ -98,7 +108,10 @@ class DebitShare(Contract):
 
 
 class PointsCredited(Contract):
-    """A new lot. `covers` is what of it covered what was due, `expired` what was past its date at once."""
+    """A new lot.
+
+    `covers` is what of it covered what was due, `expired` what was past its date at once.
+    """
 
     account: AccountKey
     lot_id: UUID
@@ -122,7 +135,7 @@ class PointsRedeemed(Contract):
     value_minor: AmountMinor
     money: Currency
     order_minor: AmountMinor | None = None
-    program_version: int
+    program_version: Version
     allocation: tuple[LotShare, ...]
 
 
@@ -170,6 +183,6 @@ class ProgramPublished(Contract):
     """One immutable version of a program; `document` is the validated program as JSON data."""
 
     program: Slug
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     effective_from: Instant
     document: dict[str, object]

@@ -22,7 +22,7 @@ class Cause(NamedTuple):
 
 
 def cause(source: str, account: str, *identity: str) -> Cause:
-    """The identity of something that happens once to an account: source, account, the source's id."""
+    """The identity of what happens once to an account: source, account, the source's id."""
     text = _encode([source, account, *identity])
     return Cause(text, uuid5(NAMESPACE, text))
 

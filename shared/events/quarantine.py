@@ -1,7 +1,7 @@
-"""What stands on `loyalty.quarantine.v1`: the original key and bytes, and why they could not be taken.
+"""What stands on `loyalty.quarantine.v1`: the original key and bytes, and why they were not taken.
 
-The value is what arrived, byte for byte; the reason and the origin are headers. The id is derived from
-the origin, so that a record which is quarantined twice (at least once is the rule) counts once.
+The value is what arrived, byte for byte; the reason and the origin are headers. The id is derived
+from the origin, so that a record quarantined twice (at least once is the rule) counts once.
 """
 
 from enum import StrEnum

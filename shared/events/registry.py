@@ -1,7 +1,7 @@
 """Wire types: which model a `ce_type` names, in which version, and how older versions are read.
 
-A type ends in its version. Optional additions keep the version; any other change is a new version with
-an upcast here, and the golden file of every version ever written keeps being read by the tests.
+A type ends in its version. Optional additions keep the version; any other change is a new version
+with an upcast here, and the golden file of every version ever written is read by the tests.
 """
 
 import json
@@ -71,7 +71,7 @@ def decode(wire_type: str, value: bytes) -> BaseModel:
     while wire_type in UPCASTS:
         wire_type, upcast = UPCASTS[wire_type]
         data = upcast(data)
-    return WIRE[wire_type].model_validate(data)
+    return WIRE[wire_type].model_validate_json(json.dumps(data))
 
 
 def encode(message: BaseModel) -> bytes:

@@ -6,12 +6,13 @@ murmur2 of the account, so that any Kafka client that hashes keys the usual way 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 MIB = 1024 * 1024
 RECORD_BYTES_MAX = 1 * MIB - 64 * 1024
 """Largest record of our own: below the broker's usual 1 MiB limit with room for headers."""
 UPSTREAM_BYTES_MAX = 8 * MIB
-"""Largest upstream record that the embedded broker takes; anything above RECORD_BYTES_MAX is quarantined."""
+"""Largest upstream record that the embedded broker takes; above RECORD_BYTES_MAX: quarantine."""
 QUARANTINE_BYTES_MAX = UPSTREAM_BYTES_MAX + MIB
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -38,17 +39,20 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """Settings at creation, all of them: a later change of one would reset the others."""
+        kept: dict[str, str]
         match self.kind:
             case Kind.FACTS:
-                kept = {"retention.ms": "-1", "retention.bytes": "-1"}
-                size = RECORD_BYTES_MAX + 64 * 1024
-            case Kind.INPUT | Kind.UPSTREAM:
-                kept = {"retention.ms": "-1"}
-                size = UPSTREAM_BYTES_MAX if self.kind is Kind.UPSTREAM else MIB
+                kept, size = {"retention.ms": "-1", "retention.bytes": "-1"}, MIB
+            case Kind.INPUT:
+                kept, size = {"retention.ms": "-1"}, MIB
+            case Kind.UPSTREAM:
+                kept, size = {"retention.ms": "-1"}, UPSTREAM_BYTES_MAX
             case Kind.PROGRAMS:
                 kept, size = {}, MIB
             case Kind.QUARANTINE:
                 kept, size = {"retention.ms": str(90 * DAY_MS)}, QUARANTINE_BYTES_MAX
+            case _:
+                assert_never(self.kind)
         policy = "compact" if self.kind is Kind.PROGRAMS else "delete"
         return {
             "cleanup.policy": policy,

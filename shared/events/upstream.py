@@ -1,7 +1,7 @@
 """What upstream retail systems publish: purchases, returns, reviews, referrals, custom actions.
 
-Tolerant of unknown fields, strict about types, ranges and offsets of times. The business identity of a
-purchase is (brand, receipt id); of everything else (source, event id).
+Tolerant of unknown fields, strict about types, ranges and offsets of times. The business identity
+of a purchase is (brand, receipt id); of everything else (source, event id).
 """
 
 from typing import Annotated
@@ -23,7 +23,7 @@ from shared.events.base import (
 
 
 class PurchaseLine(Upstream):
-    """One line of a receipt; `amount_minor` is what was paid for it, after discounts, without tax."""
+    """One line of a receipt; `amount_minor` is what was paid, after discounts, without tax."""
 
     line_id: Id
     sku: Id

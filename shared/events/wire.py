@@ -1,8 +1,8 @@
 """CloudEvents 1.0 in Kafka's binary mode: the event as the value, its context as headers.
 
-What Tessera adds to the context: `cause` (business identity of the input, readable), `body` (digest of the
-input's body), `src` (topic, partition and offset of the input) and `time` (the decision's time in
-milliseconds). The chain's own headers are `shared.chain`'s.
+What Tessera adds to the context: `cause` (business identity of the input, readable), `body` (digest
+of the input's body), `src` (topic, partition and offset of the input) and `time` (the decision's
+time in milliseconds). The chain's own headers are `shared.chain`'s.
 """
 
 from collections.abc import Mapping, Sequence
