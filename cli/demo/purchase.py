@@ -1,0 +1,76 @@
+"""A basket as the upstream event `retail.purchase.v1`: key, JSON value and CloudEvents headers.
+
+Guarantees: the same basket gives the same bytes; what is not known is left out. Every product is
+turned into JSON once. Does not send anything.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from cli.demo.dataset import Basket, Product
+
+WIRE_TYPE = "retail.purchase.v1"
+SOURCE = "grocer-pos"
+BRAND = "grocer"
+CURRENCY = "USD"
+
+Header = tuple[str, bytes]
+COMMON_HEADERS: list[Header] = [
+    ("ce_specversion", b"1.0"),
+    ("ce_type", WIRE_TYPE.encode()),
+    ("ce_source", SOURCE.encode()),
+    ("content-type", b"application/json"),
+]
+
+
+class Message(NamedTuple):
+    """One Kafka message as upstream sends it."""
+
+    key: bytes
+    value: bytes
+    headers: list[Header]
+
+
+class Purchases:
+    """Turns baskets into messages; keeps the JSON of the products that it has met."""
+
+    def __init__(self, products: Mapping[int, Product]) -> None:
+        """Products by id; one that is not among them has no department and no brand."""
+        self._products = products
+        self._json: dict[int, str] = {}
+
+    def message(self, basket: Basket) -> Message:
+        """The basket's purchase, keyed by its store."""
+        at = basket.occurred_at.isoformat()
+        lines = ",".join(
+            f'{{"line_id":"{number}",{self._json.get(line.product) or self._product(line.product)},'
+            f'"quantity":{line.quantity},"amount_minor":{line.amount_minor}}}'
+            for number, line in enumerate(basket.lines, start=1)
+        )
+        value = (
+            f'{{"event_id":"{basket.basket}","source":"{SOURCE}","brand":"{BRAND}",'
+            f'"store":"{basket.store}","receipt_id":"{basket.basket}",'
+            f'"member":"{basket.household}","occurred_at":"{at}","currency":"{CURRENCY}",'
+            f'"lines":[{lines}]}}'
+        )
+        headers = [
+            *COMMON_HEADERS,
+            ("ce_id", str(basket.basket).encode()),
+            ("ce_time", at.encode()),
+        ]
+        return Message(str(basket.store).encode(), value.encode(), headers)
+
+    def _product(self, product: int) -> str:
+        """The fields of a line that come from its product, as JSON without the braces."""
+        known = self._products.get(product, Product())
+        fields = {
+            "sku": str(product),
+            "department": known.department,
+            "category": known.category,
+            "product_type": known.product_type,
+            "product_brand": known.brand,
+        }
+        present = {name: value for name, value in fields.items() if value is not None}
+        self._json[product] = fragment = json.dumps(present, separators=(",", ":"))[1:-1]
+        return fragment
