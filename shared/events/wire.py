@@ -31,7 +31,10 @@ class Source(NamedTuple):
     def decode(header: bytes) -> "Source":
         """Raises ValueError for anything that `encode` did not write."""
         topic, partition, offset = header.decode().rsplit("/", 2)
-        return Source(topic, int(partition), int(offset))
+        source = Source(topic, int(partition), int(offset))
+        if source.encode() != header:
+            raise ValueError(f"not a source: {header!r}")
+        return source
 
 
 def context(

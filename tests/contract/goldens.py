@@ -1,9 +1,9 @@
 """Golden files: a full and a minimal example of every wire type and version ever written.
 
 The full example names every field of every part with something else than its default; the minimal
-one names what is required and nothing more. Defaults are left out on the wire, so what a reader puts
-in their place is a part of the contract: the file lists them. A retired version keeps its file, with
-what its examples become in the newest version.
+one names what is required and nothing more. Defaults are left out on the wire, so what a reader
+puts in their place is a part of the contract: the file lists them. A retired version keeps its
+file, with what its examples become in the newest version.
 """
 
 import json

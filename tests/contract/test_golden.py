@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from shared.events import facts, registry, upstream
+from shared.events.base import Upstream
 from tests.contract.goldens import FOLDER, Golden, canonical, faults, load, reachable
 
 TYPES = sorted({*registry.WIRE, *registry.UPCASTS})
@@ -252,7 +253,7 @@ def test_own_models_are_strict_and_frozen_in_every_part():
     for wire_type, model in registry.WIRE.items():
         for part in reachable(model):
             assert part.model_config.get("frozen"), part
-            tolerant = issubclass(part, upstream.Upstream)
+            tolerant = issubclass(part, Upstream)
             assert part.model_config.get("extra") == ("ignore" if tolerant else "forbid"), part
             assert tolerant or wire_type not in registry.UPSTREAM, part
 
