@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import cache
 from importlib.metadata import distribution
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -39,9 +40,8 @@ basket AS (
 SELECT household, points, date(bought_on, 'start of month', '+7 months') AS gone_on FROM basket
 """
 
-BALANCES = f"""
-WITH lot AS ({LOTS}),
-household AS (
+BALANCES = """
+WITH household AS (
     SELECT household,
            sum(points) AS earned,
            sum(CASE WHEN gone_on <= :redeemed_on THEN points ELSE 0 END) AS gone_before,
@@ -76,17 +76,24 @@ def balances(
     The year is moved by `weeks`. Points go at midnight in New York; the redemption was
     `redeemed_at` (else at the same instant), when all purchases were in.
     """
+    question = {
+        "on": _new_york_date(at),
+        "redeemed_on": _new_york_date(redeemed_at or at),
+        "step": step,
+    }
     with closing(sqlite3.connect(":memory:")) as db:
-        _load(db)
-        question = {
-            "shift": f"+{weeks * 7} days",
-            "on": _new_york_date(at),
-            "redeemed_on": _new_york_date(redeemed_at or at),
-            "step": step,
-        }
+        db.execute("CREATE TABLE lot (household INT, points INT, gone_on TEXT)")
+        db.executemany("INSERT INTO lot VALUES (?, ?, ?)", _lots(weeks))
         return {
             household: Balance(*points) for household, *points in db.execute(BALANCES, question)
         }
+
+
+@cache
+def _lots(weeks: int) -> list[tuple[int, int, str]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        _load(db)
+        return db.execute(LOTS, {"shift": f"+{weeks * 7} days"}).fetchall()
 
 
 def _load(db: sqlite3.Connection) -> None:
