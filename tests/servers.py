@@ -1,0 +1,70 @@
+"""The Kafka and the Postgres that tests run against.
+
+Those that TESSERA_TEST_KAFKA and TESSERA_TEST_POSTGRES name, else embedded ones that live as long as
+the test session. What a test makes on them it names uniquely, so that a named server may be shared.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from shared.local import EmbeddedKafka, EmbeddedPostgres, free_port
+
+# a test's database survives the server's process, not the machine's power
+FAST = {"fsync": "off", "full_page_writes": "off"}
+T = TypeVar("T")
+
+
+@contextmanager
+def kafka_server() -> Iterator[str]:
+    """The bootstrap address of a Kafka."""
+    if named := os.environ.get("TESSERA_TEST_KAFKA"):
+        yield named
+        return
+    with temporary_folder() as folder:
+        server = EmbeddedKafka(folder, free_port())
+        run(server.start())
+        try:
+            yield server.bootstrap
+        finally:
+            run(server.stop())
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The address of a database on a Postgres, as a user who may create more."""
+    if named := os.environ.get("TESSERA_TEST_POSTGRES"):
+        yield named
+        return
+    with temporary_folder() as folder:
+        server = EmbeddedPostgres(folder, free_port(), settings=FAST)
+        run(server.start())
+        try:
+            yield server.dsn
+        finally:
+            run(server.stop())
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that other users may enter, unlike pytest's own: Postgres never runs as root."""
+    folder = Path(tempfile.mkdtemp(prefix="tessera-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(work: Awaitable[T]) -> T:
+    """Run it on a loop of its own, without touching the loops of the tests."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
