@@ -1,0 +1,1 @@
+"""earn, the rules engine: what an activity is worth."""

@@ -1,0 +1,1 @@
+"""redeem, the account keeper: awards, redemptions and ticks become facts of accounts."""

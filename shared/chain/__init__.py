@@ -1,0 +1,1 @@
+"""The linked record and the validity rule: an append on condition, on a log that has none."""

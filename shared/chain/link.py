@@ -1,0 +1,98 @@
+"""One chain per partition of a fact topic: each record names the hash of the valid record before it.
+
+A record is valid exactly if its `prev` is the hash of the last valid record and its own hash is right;
+anything else is void: counted and skipped. All readers see the same offsets, so all agree, whoever wrote
+what. The hash is a checksum and a link, no signature.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+Header = tuple[str, bytes]
+
+PREV = "prev"
+SEQ = "seq"
+HASH = "hash"
+
+
+class Linked(Protocol):
+    """What validity reads of a record, as it came off the log."""
+
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+class Head(NamedTuple):
+    """Where a chain stands: hash and position of its last valid record, and that record's time."""
+
+    hash: bytes
+    seq: int
+    time_ms: int
+
+
+def genesis(ledger_id: str, topic: str, partition: int, partitions: int, writer: str) -> Head:
+    """The head of an empty chain; two clusters or two partition counts never share one."""
+    named = "\x00".join((ledger_id, topic, str(partition), str(partitions), writer))
+    return Head(hashlib.sha256(named.encode()).digest(), 0, 0)
+
+
+def digest(prev: bytes, headers: Iterable[Header], value: bytes) -> bytes:
+    """SHA-256 over `prev`, every header but `hash`, and the value, each with its length."""
+    parts = [prev]
+    for name, content in headers:
+        if name != HASH:
+            encoded = name.encode()
+            parts.append(b"%d %d " % (len(encoded), len(content)))
+            parts.append(encoded)
+            parts.append(content)
+    parts.append(b"%d " % len(value))
+    parts.append(value)
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def link(
+    head: Head, headers: Sequence[Header], value: bytes, time_ms: int
+) -> tuple[list[Header], Head]:
+    """The record's headers with its place in the chain, and the head after it.
+
+    `time_ms` is the decision's time and stands in the header `time`; it never goes back.
+    """
+    assert time_ms >= head.time_ms, "time goes back inside a chain"
+    seq = head.seq + 1
+    linked = [
+        *headers,
+        ("time", b"%d" % time_ms),
+        (SEQ, b"%d" % seq),
+        (PREV, head.hash),
+    ]
+    own = digest(head.hash, linked, value)
+    linked.append((HASH, own))
+    return linked, Head(own, seq, time_ms)
+
+
+def follow(head: Head, record: Linked) -> Head | None:
+    """The head after a valid record; None if the record is void."""
+    named = dict(record.headers)
+    value = record.value
+    if value is None or named.get(PREV) != head.hash:
+        return None
+    own = digest(head.hash, record.headers, value)
+    if named.get(HASH) != own:
+        return None
+    return Head(own, int(named[SEQ]), int(named["time"]))
+
+
+def fingerprint(key: bytes | None, value: bytes | None, headers: Sequence[Header]) -> bytes:
+    """16-byte digest of any record, by which a position knows the record before it again."""
+    found = hashlib.blake2b(digest_size=16)
+    for part in (
+        key,
+        value,
+        *(piece for name, content in headers for piece in (name.encode(), content)),
+    ):
+        found.update(b"-" if part is None else b"%d " % len(part))
+        found.update(part or b"")
+    return found.digest()

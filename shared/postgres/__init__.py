@@ -1,0 +1,1 @@
+"""Postgres: the pool, migrations, and the store of a service's rows and positions."""

@@ -1,0 +1,39 @@
+"""Configuration: one model, environment variables with the prefix `TESSERA_`.
+
+Pointing `kafka` and `postgres` at existing servers is all that production needs.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a process of Tessera is told from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="TESSERA_", extra="ignore")
+
+    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers of Apache Kafka")
+    postgres: str = Field(
+        "postgresql://tessera@127.0.0.1:5432/tessera", description="Address of the database"
+    )
+    ledger_id: str = Field(
+        "", description="Identity of the ledger, drawn once when its topics were made"
+    )
+    partitions: int = Field(
+        8, ge=1, le=4096, description="Partitions of every keyed topic, chosen once and for ever"
+    )
+    replication: int = Field(1, ge=1, description="Copies of each partition")
+    home: Path = Field(Path(".tessera"), description="Folder of the embedded servers and the demo")
+    api_host: str = Field("127.0.0.1", description="Address on which the API listens")
+    api_port: int = Field(8080, ge=0, le=65535, description="Port of the API")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of a service's own metrics; 0 for none"
+    )
+    inputs_per_turn: int = Field(1_000, ge=1, description="Most inputs that one turn takes")
+    sweep_seconds: float = Field(60.0, gt=0, description="How often due dates are looked for")
+    answer_seconds: float = Field(
+        5.0, gt=0, description="How long a write waits for its decision before it answers 202"
+    )
+    log_level: str = Field("info", description="debug, info, warning or error")

@@ -1,0 +1,194 @@
+"""The log, the inputs and the store in memory: for tests, for the simulator, and for `tessera verify`.
+
+Passes the contract suite of the real adapters. Deterministic: no clock, no random, no tasks.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from shared.chain.link import Header
+from shared.stream.log import Bounds, LogUnavailable, Outgoing, Place, Record
+from shared.stream.store import Loaded, Lookup, Need, Position, Row, Table, Writes
+
+UNTIMED = 0
+
+
+class MemoryRecord(NamedTuple):
+    """A record of the in-memory log."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header]
+
+
+class MemoryLog:
+    """Lists of records by place; `now_ms` stamps what is appended."""
+
+    def __init__(
+        self, topics: Mapping[str, int], now_ms: Callable[[], int] = lambda: UNTIMED
+    ) -> None:
+        self.counts = dict(topics)
+        self.now_ms = now_ms
+        self.records: dict[Place, list[MemoryRecord]] = {
+            Place(topic, partition): []
+            for topic, count in topics.items()
+            for partition in range(count)
+        }
+
+    def put(self, place: Place, outgoing: Outgoing) -> int:
+        """Append one record at once; its offset."""
+        records = self.records[place]
+        stamped = max(self.now_ms(), records[-1].timestamp if records else UNTIMED)
+        records.append(
+            MemoryRecord(
+                place.topic,
+                place.partition,
+                len(records),
+                stamped,
+                outgoing.key,
+                outgoing.value,
+                tuple(outgoing.headers),
+            )
+        )
+        return len(records) - 1
+
+    async def append(self, batches: Mapping[Place, Sequence[Outgoing]]) -> dict[Place, int]:
+        """See `Log.append`."""
+        return {
+            place: [self.put(place, record) for record in records][-1]
+            for place, records in batches.items()
+        }
+
+    async def read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
+        """See `Log.read`."""
+        found: dict[Place, list[Record]] = {}
+        for place, (first, end) in ends.items():
+            records = self.records[place]
+            if end > len(records) or first < 0:
+                raise LogUnavailable(f"{place} holds {len(records)} records, not up to {end}")
+            found[place] = list(records[first:end])
+        return found
+
+    async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
+        """See `Log.bounds`."""
+        return {place: Bounds(0, len(self.records[place])) for place in places}
+
+    async def partitions(self, topic: str) -> int:
+        """See `Log.partitions`."""
+        return self.counts.get(topic, 0)
+
+
+class MemoryInputs:
+    """Polls a MemoryLog; topics in the order given come first."""
+
+    def __init__(self, log: MemoryLog, topics: Sequence[str]) -> None:
+        self.log = log
+        self.order = {topic: number for number, topic in enumerate(topics)}
+        self.positions: dict[Place, int] = {}
+
+    def assign(self, positions: Mapping[Place, int]) -> None:
+        """See `Inputs.assign`."""
+        self.positions = dict(positions)
+
+    async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
+        """See `Inputs.poll`; never waits."""
+        found: dict[Place, list[Record]] = {}
+        for place in sorted(self.positions, key=lambda p: (self.order[p.topic], p.partition)):
+            records = self.log.records[place]
+            position = self.positions[place]
+            if position > len(records):
+                raise LogUnavailable(f"{place} ends at {len(records)}, before offset {position}")
+            taken: list[Record] = list(records[position : position + limit])
+            if taken:
+                found[place] = taken
+                self.positions[place] = position + len(taken)
+                limit -= len(taken)
+        return found
+
+
+class MemoryTable:
+    """Rows of one table by key, with an index for each column by which rows are looked up."""
+
+    def __init__(self, table: Table, columns: Iterable[str]) -> None:
+        names = table.columns
+        self.key = names.index(table.key)
+        self.indexed = {names.index(column): dict[Any, dict[Any, None]]() for column in columns}
+        self.rows: dict[Any, Any] = {}
+
+    def put(self, row: Row) -> None:
+        """Insert a row or replace the one with its key."""
+        key = row[self.key]
+        known = self.rows.get(key)
+        self.rows[key] = row
+        for column, index in self.indexed.items():
+            if known is not None and known[column] != row[column]:
+                del index[known[column]][key]
+            index.setdefault(row[column], {})[key] = None
+
+    def find(self, column: int, value: Any) -> list[Any]:
+        """All rows whose column has this value."""
+        if column == self.key:
+            return [self.rows[value]] if value in self.rows else []
+        return [self.rows[key] for key in self.indexed[column].get(value, ())]
+
+
+class MemoryStore:
+    """The tables of one service."""
+
+    def __init__(self, tables: Sequence[Table], lookups: Sequence[Lookup]) -> None:
+        self.positions: dict[tuple[str, int], Position] = {}
+        self.tables = {
+            table: MemoryTable(table, {look.by for look in lookups if look.table is table})
+            for table in tables
+        }
+        self.notified = 0
+
+    async def load(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
+        """See `Store.load`."""
+        rows: dict[Lookup, Sequence[Any]] = {}
+        for lookup, values, horizon in needs:
+            table = self.tables[lookup.table]
+            column = lookup.table.columns.index(lookup.by)
+            rows[lookup] = [
+                row
+                for value in dict.fromkeys(values)
+                for row in table.find(column, value)
+                if lookup.test(row, horizon)
+            ]
+        positions = {
+            partition: self.positions[topic, partition]
+            for partition in partitions
+            if (topic, partition) in self.positions
+        }
+        return Loaded(positions, rows)
+
+    async def begin(self, position: Position) -> None:
+        """See `Store.begin`."""
+        self.positions.setdefault((position.topic, position.partition), position)
+
+    async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:
+        """See `Store.fold`."""
+        place = (old.topic, old.partition)
+        if not self.at(self.positions.get(place), old):
+            return False
+        self.positions[place] = new
+        for table, rows in writes.items():
+            kept = self.tables[table]
+            for row in rows:
+                kept.put(row)
+        self.notified += notify
+        return True
+
+    @staticmethod
+    def at(stored: Position | None, old: Position) -> bool:
+        """The swap's condition."""
+        return (
+            stored is not None
+            and stored.next_offset == old.next_offset
+            and stored.head == old.head
+            and stored.fold_version == old.fold_version
+        )

@@ -1,0 +1,105 @@
+"""The process of a deciding service: owns partitions, opens them, turns, and opens afresh after a failure.
+
+Guarantees: nothing survives a failed turn but the store and the log. Contradictions between the two
+(`Halted`) end the process; everything else is tried again, with a growing, jittered pause.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from shared.stream.log import Inputs, LogUnavailable, Place
+from shared.stream.membership import Membership
+from shared.stream.opening import Opening
+from shared.stream.positions import Outpaced
+from shared.stream.service import State
+from shared.stream.store import StoreUnavailable
+from shared.stream.turn import Turn
+
+S = TypeVar("S", bound=State)
+COMMIT_SECONDS = 2.0
+logger = structlog.get_logger()
+
+
+class Runner(Generic[S]):
+    """Runs turns over the partitions that the group gives to this process."""
+
+    def __init__(
+        self,
+        turn: Turn[S],
+        opening: Opening[S],
+        inputs: Inputs,
+        membership: Membership,
+        prepare: Callable[[], Awaitable[object]],
+    ) -> None:
+        self.turn = turn
+        self.opening = opening
+        self.inputs = inputs
+        self.membership = membership
+        self.prepare = prepare
+        self.failures = 0
+        self._committed_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises Halted."""
+        while not stop.is_set():
+            try:
+                if self.membership.changed.is_set():
+                    await self._own()
+                await self.prepare()
+                await self.turn.run()
+                self.failures = 0
+                await self._tell_group()
+            except Outpaced as outpaced:
+                logger.info("opening afresh", why=str(outpaced))
+                await self._start_over()
+            except (LogUnavailable, StoreUnavailable, TimeoutError) as error:
+                logger.warning("waiting", why=str(error) or type(error).__name__)
+                await self._start_over()
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions that the group gives to this process."""
+        topic = self.turn.service.inputs[0].name
+        return frozenset(
+            place.partition for place in self.membership.places() if place.topic == topic
+        )
+
+    async def _own(self) -> None:
+        """Open what the group gives and drop what it takes."""
+        self.membership.changed.clear()
+        owned = self.partitions
+        for partition in list(self.turn.positions):
+            if partition not in owned:
+                del self.turn.positions[partition]
+        for partition in sorted(owned - set(self.turn.positions)):
+            self.turn.positions[partition] = await self.opening.open(partition)
+        self.inputs.assign(self._nexts())
+        logger.info("owns", service=self.turn.service.name, partitions=sorted(owned))
+
+    def _nexts(self) -> dict[Place, int]:
+        """Where each input of each open partition goes on."""
+        return {
+            Place(topic.name, partition): position.inputs[topic.name].next
+            for partition, position in self.turn.positions.items()
+            for topic in self.turn.service.inputs
+        }
+
+    async def _start_over(self) -> None:
+        """Forget everything, wait, and open all partitions afresh on the next pass."""
+        self.turn.positions.clear()
+        self.inputs.assign({})
+        limits = self.turn.limits
+        self.failures += 1
+        pause = min(limits.reopen_seconds * 2 ** min(self.failures, 16), limits.reopen_seconds_max)
+        await asyncio.sleep(pause * (0.5 + random.random() / 2))  # jitter, nothing is decided by it
+        self.membership.changed.set()
+
+    async def _tell_group(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._committed_at >= COMMIT_SECONDS:
+            self._committed_at = now
+            await self.membership.committed(self._nexts())

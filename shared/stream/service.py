@@ -1,0 +1,107 @@
+"""What a deciding service brings to the loop: how it reads inputs, decides, evolves and writes rows.
+
+Everything here is pure. The loop brings the rest: polling, one snapshot, the chain, the append, the
+read-back, the fold, positions, known causes and quarantine.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from shared.events.ids import Cause
+from shared.events.quarantine import Reason
+from shared.events.topics import Topic
+from shared.stream.log import Record
+from shared.stream.store import Lookup, Need, Rows, Table, Writes
+
+
+class Input(NamedTuple):
+    """An input that could be read: whose it is, what it says, what it is the same as."""
+
+    record: Record
+    account: str
+    message: BaseModel
+    cause: Cause | None
+    body: bytes
+
+
+class Unreadable(NamedTuple):
+    """An input that goes to quarantine."""
+
+    reason: Reason
+    detail: str
+
+
+class Decision(NamedTuple):
+    """A fact to write, with the business identity of what brought it about."""
+
+    cause: Cause
+    body: bytes
+    fact: BaseModel
+
+
+class Recorded(NamedTuple):
+    """A valid record of a fact topic, decoded; what `evolve` reads."""
+
+    cause_id: UUID
+    body: bytes
+    type: str
+    time_ms: int
+    seq: int
+    value: bytes
+    fact: Any
+
+
+class State(Protocol):
+    """What a service knows of the accounts of a batch; evolves, and knows which rows have changed."""
+
+    def body_of(self, cause: Cause) -> bytes | None:
+        """The body digest under which a cause was decided; None if it was not."""
+        ...
+
+    def evolve(self, recorded: Recorded) -> None:
+        """Take a fact in."""
+        ...
+
+    def writes(self) -> Writes:
+        """All rows that have changed since the state was made."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Service(Protocol[S]):
+    """A deciding service."""
+
+    name: str
+    output: Topic
+    inputs: tuple[Topic, ...]
+    tables: tuple[Table, ...]
+    lookups: tuple[Lookup, ...]
+    fold_version: int
+
+    def read(self, record: Record) -> Input | Unreadable | None:
+        """What an input record says; None if it is none of this service's business."""
+        ...
+
+    def needs(self, inputs: Sequence[Input], horizon_ms: int) -> Sequence[Need]:
+        """The rows that deciding these inputs takes; `horizon_ms` is later than any decision's time."""
+        ...
+
+    def replay_needs(self, facts: Sequence[Recorded]) -> Sequence[Need]:
+        """The rows that folding these facts takes."""
+        ...
+
+    def state(self, rows: Rows) -> S:
+        """The state that rows, as asked for by `needs` or `replay_needs`, describe."""
+        ...
+
+    def decide(self, state: S, input: Input, time_ms: int) -> Iterable[Decision]:
+        """What the input brings about, in order; each decision is evolved before the next is asked for.
+
+        Never raises for an input: what cannot be decided is a fact that says why.
+        """
+        ...

@@ -1,0 +1,3 @@
+"""The version of the code, as it stands in `Opened` and in the API."""
+
+VERSION = "0.1.0"
