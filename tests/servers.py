@@ -1,7 +1,7 @@
 """The Kafka and the Postgres that tests run against.
 
-Those that TESSERA_TEST_KAFKA and TESSERA_TEST_POSTGRES name, else embedded ones that live as long as
-the test session. What a test makes on them it names uniquely, so that a named server may be shared.
+Those that TESSERA_TEST_KAFKA and TESSERA_TEST_POSTGRES name, else embedded ones that live as long
+as the test session. What a test makes on them it names uniquely: a named server may be shared.
 """
 
 import asyncio

@@ -1,0 +1,130 @@
+"""Child processes: they end when they are told, and with the process that started them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from shared.local.child import LOG_BYTES_MAX, Child, User
+from tests.polling import wait_until
+
+DEAF = 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+PARENT = """
+import sys, pathlib
+from shared.local.child import Child
+folder = pathlib.Path(sys.argv[1])
+child = Child(["/bin/sleep", "600"], folder, folder / "log", {}, by_pipe=sys.argv[2] == "pipe")
+child.spawn()
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def child_of(folder: Path, *command: str, **options) -> Child:
+    return Child(command, folder, folder / "log", {"PATH": os.defpath}, **options)
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits for its parent does not."""
+    return listed(pid, "stat=")[:1] not in {"", "Z"}
+
+
+def listed(pid: int, column: str) -> str:
+    """What ps says of the process; nothing when there is none."""
+    command = ["ps", "-o", column, "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("by_pipe", [False, True])
+async def test_a_child_is_a_direct_child_and_ends_when_asked(tmp_path: Path, by_pipe: bool):
+    child = child_of(tmp_path, "/bin/sleep", "600", by_pipe=by_pipe)
+    child.spawn()
+    assert child.pid is not None
+    assert int(listed(child.pid, "ppid=")) == os.getpid()
+    assert child.exit_code is None
+    await child.stop(signal.SIGTERM, 10)
+    assert not child.is_alive
+    assert child.exit_code in {-signal.SIGTERM, 1}  # 1: the launcher had not yet become the command
+    assert not lives(child.pid)
+
+
+async def test_a_child_that_does_not_listen_is_killed(tmp_path: Path):
+    child = child_of(tmp_path, "/bin/sh", "-c", DEAF)
+    child.spawn()
+    wait_until(lambda: "ready" in child.output())
+    await child.stop(signal.SIGTERM, 0)
+    assert child.exit_code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("how", ["prctl", "pipe"])
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path, how: str):
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path), how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        wait_until(lambda: "sleep" in Path(f"/proc/{pid}/cmdline").read_text())
+        parent.kill()
+    wait_until(lambda: not lives(pid))
+
+
+def test_a_child_outlives_the_thread_that_asked_for_it(tmp_path: Path):
+    child = child_of(tmp_path, "/bin/sleep", "600")
+    thread = threading.Thread(target=child.spawn)
+    thread.start()
+    thread.join()
+    assert child.pid is not None
+    wait_until(lambda: "600" in Path(f"/proc/{child.pid}/cmdline").read_text())
+    assert child.is_alive
+    child.kill()
+
+
+async def test_what_a_child_says_is_in_its_log_behind_what_was_there(tmp_path: Path):
+    (tmp_path / "log").write_text("an earlier run\n")
+    child = child_of(tmp_path, "/bin/sh", "-c", "echo out; echo err >&2; pwd; exit 3")
+    child.spawn()
+    await child.ended()
+    assert child.exit_code == 3
+    assert child.output() == f"out\nerr\n{tmp_path}\n"
+    assert (tmp_path / "log").read_text().startswith("an earlier run\nout\n")
+
+
+async def test_a_command_that_is_not_there_says_so_in_the_log(tmp_path: Path):
+    child = child_of(tmp_path, "/nowhere/postgres")
+    child.spawn()
+    await child.ended()
+    assert child.exit_code == 1
+    assert "/nowhere/postgres" in child.output() or "No such file" in child.tail()
+
+
+async def test_a_log_that_has_grown_large_is_set_aside(tmp_path: Path):
+    (tmp_path / "log").write_bytes(b"x" * (LOG_BYTES_MAX + 1))
+    child = child_of(tmp_path, "/bin/echo", "new")
+    child.spawn()
+    await child.ended()
+    assert (tmp_path / "log").read_text() == "new\n"
+    assert (tmp_path / "log.1").stat().st_size == LOG_BYTES_MAX + 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+async def test_a_child_of_roots_becomes_the_user_and_keeps_no_group_of_roots(tmp_path: Path):
+    child = child_of(tmp_path, "/bin/sh", "-c", "id -u; id -G", user=User(65534, 65534))
+    child.spawn()
+    await child.ended()
+    assert child.output() == "65534\n65534\n"
+
+
+async def test_nothing_happens_to_a_child_that_was_never_started(tmp_path: Path):
+    child = child_of(tmp_path, "/bin/true")
+    assert (child.pid, child.exit_code, child.is_alive) == (None, None, False)
+    await child.stop(signal.SIGTERM, 1)
+    child.kill()
