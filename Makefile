@@ -54,6 +54,7 @@ types: dev ## mypy, strict
 	@$(BIN)/mypy $(SOURCES)
 
 check: lint types ## all that needs no running
+	@$(TESSERA) contracts --check
 	@$(PY) -m pytest tests/architecture
 
 bench: dev ## measure; prints a table and writes JSON

@@ -1,0 +1,1 @@
+"""The generated contracts: JSON Schemas, AsyncAPI and OpenAPI, made from the code."""

@@ -1,0 +1,52 @@
+"""JSON Schemas (2020-12): one per wire type, and one of the program document.
+
+What a schema cannot say stands in the models alone: JSON Schema takes `1.0` for an integer, the
+models do not.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from shared.events import registry
+from shared.program.model import Program
+
+
+def schema_path(wire_type: str) -> str:
+    """Where the schema of a wire type stands, below the folder of the contracts."""
+    return f"schemas/{wire_type}.json"
+
+
+def wire_schemas() -> dict[str, Any]:
+    """A schema per registered wire type, by path."""
+    return {
+        schema_path(wire_type): _schema(wire_type, model)
+        for wire_type, model in sorted(registry.WIRE.items())
+    }
+
+
+def program_schema() -> dict[str, Any]:
+    """The schema of the program document, for editors and for other tools, by path."""
+    return {"program.schema.json": _schema("program", Program)}
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Shows defaults as a document writes them, where the model keeps something else in memory."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """The usual schema; its default goes through the serializer of the field's own type."""
+        generated = super().default_schema(schema)
+        written = schema["schema"].get("serialization")
+        if "default" in generated and written and written["type"] == "function-plain":
+            generated["default"] = written["function"](schema["default"])
+        return generated
+
+
+def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    return {
+        "$schema": _AsWritten.schema_dialect,
+        "$id": f"urn:tessera:{name}",
+        **model.model_json_schema(schema_generator=_AsWritten),
+    }
