@@ -1,4 +1,4 @@
-"""Counters of a service, for Prometheus: events, turns, and the time of each of a turn's seven steps."""
+"""Counters of a service, for Prometheus: events, turns, and the time of each step of a turn."""
 
 from prometheus_client import Counter, Histogram, start_http_server
 

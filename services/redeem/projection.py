@@ -1,7 +1,8 @@
 """The rows of redeem: which it needs for a batch, what they mean, and which a fact changes.
 
-The same `Accounts.evolve` folds live, at rebuild, in verification and in the simulator. An account that a
-batch only credits is loaded without its open lots, so the cost of a credit does not grow with them.
+The same `Accounts.evolve` folds live, at rebuild, in verification and in the simulator. An account
+that a batch only credits is loaded without its open lots, so the cost of a credit does not grow
+with them.
 """
 
 import json

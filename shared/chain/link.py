@@ -1,8 +1,8 @@
-"""One chain per partition of a fact topic: each record names the hash of the valid record before it.
+"""One chain per partition of a fact topic: each record names the hash of the valid one before it.
 
-A record is valid exactly if its `prev` is the hash of the last valid record and its own hash is right;
-anything else is void: counted and skipped. All readers see the same offsets, so all agree, whoever wrote
-what. The hash is a checksum and a link, no signature.
+A record is valid exactly if its `prev` is the hash of the last valid record and its own hash is
+right; anything else is void: counted and skipped. All readers see the same offsets, so all agree,
+whoever wrote what. The hash is a checksum and a link, no signature.
 """
 
 import hashlib
@@ -20,9 +20,14 @@ class Linked(Protocol):
     """What validity reads of a record, as it came off the log."""
 
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The value's bytes."""
+        ...
+
     @property
-    def headers(self) -> Sequence[Header]: ...
+    def headers(self) -> Sequence[Header]:
+        """The headers, in order."""
+        ...
 
 
 class Head(NamedTuple):

@@ -1,8 +1,8 @@
 """Schemas of services: numbered SQL files, applied once and in order, one transaction each.
 
 A service's tables live in a schema of its own; the same files make the schema that a rebuild fills
-beside the live one. Applied files are remembered with a digest: a file that was edited afterwards is an
-error, not a surprise.
+beside the live one. Applied files are remembered with a digest: a file that was edited afterwards
+is an error, not a surprise.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def migrations(package: str) -> Sequence[Migration]:
 
 
 async def migrate(connection: asyncpg.Connection, schema: str, packages: Sequence[str]) -> None:
-    """Bring `schema` to the newest version; does nothing where it is. Safe to call at the same time."""
+    """Bring `schema` to the newest version, if it is not there yet; safe to call concurrently."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"tessera.{schema}")
         await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')

@@ -36,8 +36,8 @@ async def connect(
 ) -> asyncpg.Pool:
     """A pool of up to `size` connections whose search path is `schema`.
 
-    `durable=False` lets commits return before they are on disk: only for folds, which go back together
-    with the head that the next append is chained on. Raises StoreUnavailable.
+    `durable=False` lets commits return before they are on disk: only for folds, which go back
+    together with the head that the next append is chained on. Raises StoreUnavailable.
     """
     settings = {"application_name": f"tessera-{schema or 'query'}", "timezone": "UTC"}
     if schema is not None:
@@ -59,7 +59,7 @@ async def connect(
 
 
 async def _keep(_connection: asyncpg.Connection) -> None:
-    """No statement here leaves anything behind in its session; resetting it would cost a round trip."""
+    """No statement leaves anything behind in its session; a reset would cost a round trip."""
 
 
 @asynccontextmanager

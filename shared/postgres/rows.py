@@ -1,7 +1,8 @@
 """The store of a service on Postgres: one snapshot to decide on, one statement to fold with.
 
-A fold is a single statement: the position's compare-and-swap is its first part, and every row is written
-only if the swap took place. One statement is one round trip and one transaction, whatever it writes.
+A fold is a single statement: the position's compare-and-swap is its first part, and every row is
+written only if the swap took place. One statement is one round trip and one transaction, whatever
+it writes.
 """
 
 import json
@@ -73,7 +74,7 @@ class PostgresStore:
 
 
 def fold_statement(tables: Sequence[Table], channel: str) -> str:
-    """The statement that swaps the position and writes rows; see `fold_arguments` for its arguments."""
+    """The statement that swaps the position and writes rows; `fold_arguments` are its arguments."""
     parts = [
         "WITH moved AS (UPDATE stream_position SET next_offset = $6, head = $7, seq = $8, "
         "time_ms = $9, mark = $10, inputs = $11 WHERE topic = $1 AND partition = $2 "
@@ -102,7 +103,7 @@ def fold_statement(tables: Sequence[Table], channel: str) -> str:
 def fold_arguments(
     tables: Sequence[Table], old: Position, new: Position, writes: Writes, notify: bool
 ) -> list[Any]:
-    """The arguments of `fold_statement`: the swap's, then one array for each column of each table."""
+    """The arguments of `fold_statement`: the swap's, then an array for each column of each table."""
     arguments: list[Any] = [
         old.topic,
         old.partition,

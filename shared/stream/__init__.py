@@ -1,1 +1,1 @@
-"""The loop of all deciding services: the turn, opening a partition, and the log and store it stands on."""
+"""The loop of all deciding services: turn, opening of a partition, and what both stand on."""

@@ -1,9 +1,9 @@
 """The log and the inputs on Apache Kafka, through aiokafka.
 
-Two consumers, inputs and read-back apart, without a group: positions live in the store. Appends go as
-whole batches through an idempotent producer with `acks=all`. While the broker is away calls wait, up to
-a named time, and then raise LogUnavailable; after a failed append the producer is made anew, since what
-it still holds may be appended later (the chain makes such records void).
+Two consumers, inputs and read-back apart, without a group: positions live in the store. Appends go
+as whole batches through an idempotent producer with `acks=all`. While the broker is away calls
+wait, up to a named time, and then raise LogUnavailable; after a failed append the producer is made
+anew, since what it still holds may be appended later (the chain makes such records void).
 """
 
 import asyncio

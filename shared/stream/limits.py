@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class Limits:
     """How much a turn takes and how long it waits.
 
-    Bounds on one turn: at 10 µs to 60 µs an event, 1,000 events keep a turn under 100 ms, so heartbeats,
-    which share the event loop, are never late and a command behind a backlog waits one turn.
+    Bounds on one turn: at 10 µs to 60 µs an event, 1,000 events keep a turn under 100 ms, so
+    heartbeats, which share the event loop, are never late and a command behind a backlog waits one
+    turn.
     """
 
     inputs_per_turn: int = 1_000

@@ -1,6 +1,7 @@
 """What the loop needs of a log: append, read a range, know its ends; and of its inputs: poll.
 
-Two adapters pass one contract suite: `shared.stream.kafka` (Apache Kafka) and `shared.stream.memory`.
+Two adapters pass one contract suite: `shared.stream.kafka` (Apache Kafka) and
+`shared.stream.memory`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,22 +21,42 @@ class Place(NamedTuple):
 
 
 class Record(Protocol):
-    """A record as it came off the log; `timestamp` is the broker's, in milliseconds."""
+    """A record as it came off the log."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Where it stands: topic."""
+        ...
+
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """Where it stands: partition."""
+        ...
+
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Where it stands: offset."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """When the broker took it, in milliseconds since the epoch."""
+        ...
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The value's bytes."""
+        ...
+
     @property
-    def headers(self) -> Sequence[Header]: ...
+    def headers(self) -> Sequence[Header]:
+        """The headers, in order."""
+        ...
 
 
 class Outgoing(NamedTuple):

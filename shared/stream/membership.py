@@ -1,7 +1,7 @@
 """Which partitions a process should own: a consumer group used for nothing else.
 
-Spreads partitions over processes and writes group commits for lag dashboards. Safety does not rest on
-it: two owners at once cost time, never points. Fetches no records: every partition is paused.
+Spreads partitions over processes and writes group commits for lag dashboards. Safety does not rest
+on it: two owners at once cost time, never points. Fetches no records: every partition is paused.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from shared.stream.kafka import consumer
 from shared.stream.log import LogUnavailable, Place
 
 SESSION_MS = 6_000
-"""A killed process is missed after this long; the broker's least is 6 s unless it is told otherwise."""
+"""A killed process is missed after this long; less than 6 s a broker takes only if told to."""
 HEARTBEAT_MS = 1_000
 logger = structlog.get_logger()
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """This process's place in a group; topics with the same partition count are spread alike."""
+    """A process's place in a group; topics with the same partition count are spread alike."""
 
     def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
         self.topics = tuple(topics)

@@ -1,7 +1,7 @@
 """Opening a partition: fold what is there, check that it is the same log, write `Opened`, go on.
 
-Recovery, rebuild and normal operation are this one path: a dropped schema is a position of zero. After a
-partition is open, its position row says exactly what the log's valid records say.
+Recovery, rebuild and normal operation are this one path: a dropped schema is a position of zero.
+After a partition is open, its position row says exactly what the log's valid records say.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,13 +81,14 @@ class Opening(Generic[S]):
         if position.ledger_id != self.ledger.id:
             raise Halted(
                 f"{place} of ledger {self.ledger.id} meets a schema folded from ledger "
-                f"{position.ledger_id}: two clusters are mixed up. Check the addresses of Kafka and "
-                "Postgres"
+                f"{position.ledger_id}: two clusters are mixed up. Check the addresses of Kafka "
+                "and Postgres"
             )
         if position.fold_version.split(".")[0] != self.fold_version.split(".")[0]:
             raise Halted(
-                f"the schema of {self.service.name} was folded by version {position.fold_version}, this "
-                f"code folds version {self.fold_version}: run `tessera rebuild {self.service.name}`"
+                f"the schema of {self.service.name} was folded by version "
+                f"{position.fold_version}, this code folds version {self.fold_version}: run "
+                f"`tessera rebuild {self.service.name}`"
             )
         return position
 
@@ -135,10 +136,10 @@ async def fold_records(
     records: Sequence[Record],
     inputs: Mapping[str, InputMark] | None = None,
 ) -> Position:
-    """Fold records that begin at the position; the position behind them, or with `inputs` as it says.
+    """Fold records that begin at the position; the position behind them, with `inputs` if given.
 
-    Raises Outpaced. The fold of opening, rebuild and verification; the turn's fold is the same `evolve` and `writes` on
-    records that it has just written itself.
+    Raises Outpaced. The fold of opening, rebuild and verification; the turn's fold is the same
+    `evolve` and `writes` on records that it has just written itself.
     """
     facts, after = replay(position, records)
     if inputs is not None:

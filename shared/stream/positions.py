@@ -1,6 +1,7 @@
-"""Positions against the log: is this still the log that the store was folded from?
+"""Positions against the log: whether this is still the log that the store was folded from.
 
-Raises Halted with what was seen and what to do wherever the two contradict each other. Repairs nothing.
+Raises Halted with what was seen and what to do wherever the two contradict each other. Repairs
+nothing.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ class Outpaced(Exception):
 
 
 class Halted(Exception):
-    """The log and the store contradict each other: decide nothing, say what was seen and what to do."""
+    """The log and the store contradict each other: decide nothing, say what was seen."""
 
 
 def first_position(
@@ -39,19 +40,23 @@ def first_position(
 
 
 async def same_log(log: Log, position: Position) -> Bounds:
-    """The bounds of the partition, once it is clear that it still holds what was folded. Raises Halted."""
+    """The bounds of the partition, once it is clear that it holds what was folded.
+
+    Raises Halted, LogUnavailable.
+    """
     place = Place(position.topic, position.partition)
     bounds = (await log.bounds([place]))[place]
     if bounds.first > 0:
         raise Halted(
-            f"{place} begins at offset {bounds.first}, not 0: history was deleted. Restore the topic from "
-            "a backup; facts must be kept for ever (retention.ms=-1, cleanup.policy=delete)"
+            f"{place} begins at offset {bounds.first}, not 0: history was deleted. Restore the "
+            "topic from a backup; facts must be kept for ever (retention.ms=-1, "
+            "cleanup.policy=delete)"
         )
     if bounds.end < position.next_offset:
         raise Halted(
-            f"{place} ends at offset {bounds.end}, but {position.next_offset} records were folded from "
-            "it: the topic was truncated or made anew. Restore it, or, if this log is the truth, drop "
-            "this service's schema and start again"
+            f"{place} ends at offset {bounds.end}, but {position.next_offset} records were folded "
+            "from it: the topic was truncated or made anew. Restore it, or, if this log is the "
+            "truth, drop this service's schema and start again"
         )
     if position.next_offset > 0:
         last = await _record_at(log, place, position.next_offset - 1)
@@ -76,8 +81,8 @@ async def same_inputs(
         bounds = (await log.bounds([place]))[place]
         known = position.inputs.get(topic.name, InputMark(0))
         remedy = (
-            f"if {topic.name} was made anew on purpose, run `tessera positions reset {topic.name}`: "
-            "known causes make reading it again harmless"
+            f"if {topic.name} was made anew on purpose, run `tessera positions reset "
+            f"{topic.name}`: known causes make reading it again harmless"
         )
         if not bounds.first <= known.next <= bounds.end:
             raise Halted(

@@ -1,8 +1,8 @@
 """The programs as published: a catalogue that follows `loyalty.programs.v1`.
 
-Guarantees: every published version, in the order of publication. A version that contradicts an earlier
-one (which publishing refuses) is reported and left out. A process sees a new version some milliseconds
-after it was published; where it must not miss one it refreshes to the topic's end.
+Guarantees: every published version, in the order of publication. A version that contradicts an
+earlier one (which publishing refuses) is reported and left out. A process sees a new version some
+milliseconds after it was published; where it must not miss one it refreshes to the topic's end.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Between decisions and chained records: the one place that encodes facts and the one that decodes them."""
+"""Between decisions and chained records: the one place that encodes and decodes facts."""
 
 from functools import lru_cache
 from uuid import UUID
@@ -21,10 +21,10 @@ partition_of_account = lru_cache(maxsize=ACCOUNTS_REMEMBERED)(partition_of)
 def chained(
     decision: Decision, head: Head, *, writer: str, key: str, src: Source | None, time_ms: int
 ) -> tuple[Outgoing, Head, Recorded]:
-    """The record that says `decision` behind `head`, the head after it, and what a reader will make of it.
+    """The record of a decision behind `head`, the head after it, and what a reader makes of it.
 
-    The fact is decoded from the very bytes that go to the log, so what cannot be read is never written.
-    Raises ValueError (pydantic's ValidationError among them) if it cannot.
+    The fact is decoded from the very bytes that go to the log, so what cannot be read is never
+    written. Raises ValueError (pydantic's ValidationError among them) if it cannot.
     """
     wire_type = registry.TYPE_OF[type(decision.fact)]
     value = registry.encode(decision.fact)
@@ -49,7 +49,7 @@ def chained(
 
 
 class UnreadableFact(Exception):
-    """A valid record that this version of the code cannot read: it halts the reader, never is skipped."""
+    """A valid record that this version of the code cannot read: halts the reader, never skipped."""
 
 
 def recorded(record: Record) -> Recorded:

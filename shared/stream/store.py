@@ -1,7 +1,7 @@
 """What the loop needs of its store: one snapshot to decide on, one guarded write to fold with.
 
-A service describes its tables and how it looks rows up; two adapters read that description and pass one
-contract suite: `shared.postgres.rows` and `shared.stream.memory`.
+A service describes its tables and how it looks rows up; two adapters read that description and pass
+one contract suite: `shared.postgres.rows` and `shared.stream.memory`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,8 +35,8 @@ def _any_row(_row: Any, _horizon: datetime | None) -> bool:
 class Lookup:
     """Rows of `table` whose column `by` is one of the values asked for.
 
-    `where` narrows it in SQL (`$2` is the horizon), `test` says the same in Python; the contract suite
-    holds them against each other.
+    `where` narrows it in SQL (`$2` is the horizon), `test` says the same in Python; the contract
+    suite holds them against each other.
     """
 
     table: Table
@@ -61,8 +61,8 @@ Writes = Mapping[Table, Sequence[Row]]
 class InputMark(NamedTuple):
     """How far an input was read: its next offset, and what is known of the record before it.
 
-    `mark` is that record's fingerprint; `head` the head of the input's own chain there, where the input
-    is a fact topic, whose void records count for nothing. None where it has to be read first.
+    `mark` is that record's fingerprint; `head` the head of the input's own chain there, where the
+    input is a fact topic, whose void records count for nothing. None where it has to be read first.
     """
 
     next: int
@@ -114,7 +114,7 @@ class Store(Protocol):
     async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:
         """Write the rows and move the position from `old` to `new`, all or nothing.
 
-        False, and nothing written, if the position is not at `old`'s offset, head and fold version. With
-        `notify`, those who listen are told once the write is visible. Raises StoreUnavailable.
+        False, and nothing written, if the position is not at `old`'s offset, head and fold version.
+        With `notify`, those who listen are told once the write is visible. Raises StoreUnavailable.
         """
         ...

@@ -1,6 +1,7 @@
 """Makes the topics of the table, and checks those that are there: partition counts and settings.
 
-Guarantees: never changes a topic that exists. Raises TopicsWrong with what was found and what to do.
+Guarantees: never changes a topic that exists. Raises TopicsWrong with what was found and what to
+do.
 """
 
 from collections.abc import Iterable, Mapping
@@ -91,9 +92,9 @@ def _check_counts(counts: Mapping[str, int], partitions: int) -> None:
     if wrong:
         found = ", ".join(f"{name} has {count}" for name, count in wrong.items())
         raise TopicsWrong(
-            f"every keyed topic must have {partitions} partitions, but {found}. Accounts would move "
-            "between partitions. Set TESSERA_PARTITIONS to the number with which the ledger was made; "
-            "a topic that was enlarged must be restored from a backup"
+            f"every keyed topic must have {partitions} partitions, but {found}. Accounts would "
+            "move between partitions. Set TESSERA_PARTITIONS to the number with which the ledger "
+            "was made; a topic that was enlarged must be restored from a backup"
         )
 
 
@@ -105,8 +106,9 @@ def _check_config(name: str, entries: Iterable[Any]) -> None:
     for key, value in topic.config().items():
         if key in ASSERTED and found.get(key) != value and topic.kind is not Kind.INPUT:
             raise TopicsWrong(
-                f"{name} has {key}={found.get(key)}, but must have {value}: history or time would be "
-                f"lost. Set it with your Kafka's tools (kafka-configs --alter --add-config {key}={value})"
+                f"{name} has {key}={found.get(key)}, but must have {value}: history or time would "
+                "be lost. Set it with your Kafka's tools (kafka-configs --alter --add-config "
+                f"{key}={value})"
             )
     if found.get("message.timestamp.type") != "LogAppendTime":
         raise TopicsWrong(f"{name} must have message.timestamp.type=LogAppendTime")
