@@ -44,11 +44,16 @@ class InputRejected(Contract):
 
 
 class RuleShare(Contract):
-    """What one rule contributed: `basis_minor` money (or a count) at `rate` points per unit."""
+    """What one rule contributed: `exact` points, before the one rounding.
+
+    For a rule per amount they come from `basis_minor` money at `rate` points per minor unit; for a
+    multiplier they are what `factor` adds on the money that it acts on; else `basis_minor` is 0.
+    """
 
     rule: Slug
     basis_minor: AmountMinor
-    rate: ExactPoints
+    rate: ExactPoints | None = None
+    factor: ExactPoints | None = None
     exact: ExactPoints
 
 

@@ -1,0 +1,159 @@
+"""Dates and instants of a program: its time zone, its midnights, when lots begin and end.
+
+Guarantees: valid through the last day. A lot ends at the first instant after its last local day, in
+whatever zone and at whatever change of the clocks; months and years clamp to the last day of a
+month. Time zones are those of the `tzdata` package that the project is locked to, so that every
+machine computes the same instants. Reads no clock.
+"""
+
+import re
+from bisect import bisect_left
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib import resources
+from io import BytesIO
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from shared.events.base import INSTANT_END, INSTANT_MIN
+from shared.program.durations import Duration, Unit
+
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name; raises ValueError for a name that is none."""
+    if name not in _zone_names():
+        raise ValueError("not a time zone: write an IANA name such as America/New_York")
+    table = resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
+    return ZoneInfo.from_file(BytesIO(table), key=name)
+
+
+def day_of(instant: datetime, local: ZoneInfo) -> date:
+    """The local day on which an instant falls."""
+    return instant.astimezone(local).date()
+
+
+def start_of_day(day: date, local: ZoneInfo) -> datetime:
+    """The first instant, in UTC, from which on it is `day` or later there.
+
+    Midnight is usually that, but clocks that are moved may skip it, or pass it twice.
+    """
+    midnight = datetime.combine(day, time.min, local)
+    once, again = midnight.astimezone(UTC), midnight.replace(fold=1).astimezone(UTC)
+    if once == again:
+        return once
+    early, late = min(once, again), max(once, again)
+    if day_of(late - SECOND, local) < day:
+        return late
+    seconds = range((late - early) // SECOND)
+    passed = bisect_left(seconds, day, key=lambda s: day_of(early + s * SECOND, local))
+    return early + passed * SECOND
+
+
+def add(day: date, duration: Duration) -> date:
+    """The day that lies a number of days, weeks, months or years later; months clamp."""
+    match duration.unit:
+        case Unit.DAY:
+            return day + duration.count * DAY
+        case Unit.WEEK:
+            return day + duration.count * 7 * DAY
+        case Unit.MONTH:
+            return _months_later(day, duration.count)
+        case Unit.YEAR:
+            return _months_later(day, 12 * duration.count)
+        case Unit.SECOND | Unit.MINUTE | Unit.HOUR:
+            raise ValueError(f"{duration} is time of the clock, not of the calendar")
+
+
+def end_of(day: date, unit: Unit) -> date:
+    """The last day of the unit in which `day` lies: itself, its Sunday, its month's or year's."""
+    match unit:
+        case Unit.WEEK:
+            return day + (7 - day.isoweekday()) * DAY
+        case Unit.MONTH:
+            return day.replace(day=monthrange(day.year, day.month)[1])
+        case Unit.YEAR:
+            return day.replace(month=12, day=31)
+        case Unit.DAY | Unit.SECOND | Unit.MINUTE | Unit.HOUR:
+            return day
+
+
+def last_day(day: date, duration: Duration) -> date:
+    """The last local day on which something that began on `day` is valid."""
+    later = add(day, duration)
+    return end_of(later, duration.unit) if duration.to_end else later
+
+
+def first_day(day: date, duration: Duration) -> date:
+    """The local day at whose start something that waits since `day` begins.
+
+    `5D` begins on the fifth day after; what is rounded up begins when the rounded unit is over.
+    """
+    return last_day(day, duration) + DAY if duration.to_end else add(day, duration)
+
+
+def _months_later(day: date, months: int) -> date:
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def start_of(when: str, local: ZoneInfo) -> datetime:
+    """The instant at which a `When` begins: its first instant if it is a day."""
+    if _DATE.fullmatch(when):
+        return start_of_day(date.fromisoformat(when), local)
+    return datetime.fromisoformat(when).astimezone(UTC)
+
+
+def end_of_when(when: str, local: ZoneInfo) -> datetime:
+    """The instant at which a `When` is over: the end of it if it is a day."""
+    if _DATE.fullmatch(when):
+        return start_of_day(date.fromisoformat(when) + DAY, local)
+    return datetime.fromisoformat(when).astimezone(UTC)
+
+
+def _check_when(text: str) -> str:
+    if not (_DATE.fullmatch(text) or _INSTANT.fullmatch(text)):
+        raise ValueError(
+            "write a day (2027-01-31), or an instant with its offset (2027-01-31T00:00:00-05:00)"
+        )
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"there is no such day or time: {error}") from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    if not INSTANT_MIN + DAY <= instant < INSTANT_END - DAY:
+        raise ValueError(f"dates lie from {INSTANT_MIN.year} to {INSTANT_END.year - 1}")
+    return text
+
+
+def _check_zone(name: str) -> str:
+    zone(name)
+    return name
+
+
+When = Annotated[
+    str,
+    Field(strict=True),
+    AfterValidator(_check_when),
+    WithJsonSchema({"type": "string", "examples": ["2027-01-31", "2027-01-31T00:00:00-05:00"]}),
+]
+"""A local day, or an instant with its offset."""
+ZoneName = Annotated[str, Field(strict=True), AfterValidator(_check_zone)]

@@ -1,0 +1,151 @@
+"""The program document: one version of one program, as data.
+
+Guarantees: a `Program` is complete and consistent; what it refers to exists. Two documents with the
+same content are equal. Knows neither YAML (`document`) nor other versions (`catalogue`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX, Currency, Id, Slug
+from shared.program.calendar import When, ZoneName, end_of_when, start_of, zone
+from shared.program.durations import AT_ONCE, Period, PeriodOrNever
+from shared.program.exact import Share
+from shared.program.rules import RULES_MAX, BaseRule, Multiplier, Rule, Section
+
+BRANDS_MAX = 1_000
+VERSION_MAX = 10**6
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True)]
+PointsCount = Annotated[int, Field(ge=1, le=POINTS_MAX, strict=True)]
+
+
+class Rounding(StrEnum):
+    """How the exact sum of all rules becomes whole points, once."""
+
+    FLOOR = "floor"
+    HALF_UP = "half_up"
+    CEIL = "ceil"
+
+
+class CountsFrom(StrEnum):
+    """The day from which an expiry is counted."""
+
+    EARNING = "earning"
+    ACTIVATION = "activation"
+
+
+class AboveLimit(StrEnum):
+    """What becomes of a redemption of more than the program allows."""
+
+    CLIP = "clip"
+    REFUSE = "refuse"
+
+
+class Earn(Section):
+    """How purchases become points."""
+
+    rules: Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)]
+    rounding: Rounding = Rounding.FLOOR
+
+    @model_validator(mode="after")
+    def _names_are_unique_and_known(self) -> Self:
+        _all_different((rule.rule for rule in self.rules), "rule")
+        base = sorted(rule.rule for rule in self.rules if isinstance(rule, BaseRule))
+        for rule in self.rules:
+            unknown = set(rule.rules or ()) - set(base) if isinstance(rule, Multiplier) else set()
+            if unknown:
+                raise _problem(
+                    f"rule {rule.rule} multiplies {', '.join(sorted(unknown))}, which is no rule "
+                    f"per amount or visit here; there are: {', '.join(base) or 'none'}"
+                )
+        return self
+
+
+class Activation(Section):
+    """When points can be spent: at once, or `after` a while."""
+
+    after: Period = AT_ONCE
+
+
+class Expiry(Section):
+    """When points are gone that nobody spent: never, or `after` a while."""
+
+    after: PeriodOrNever = None
+    counts_from: CountsFrom = CountsFrom.EARNING
+
+
+class CashOffRules(Section):
+    """Points as money off: `points` are worth `minor` money."""
+
+    points: PointsCount
+    minor: Annotated[int, Field(ge=1, le=AMOUNT_MINOR_MAX, strict=True)]
+    minimum: PointsCount = 1
+    multiple: PointsCount = 1
+    max_share: Share | None = None
+    """The largest part of an order that points may pay."""
+    cap: PointsCount | None = None
+    """The most points of one redemption."""
+    above_limit: AboveLimit = AboveLimit.CLIP
+
+
+class Redemption(Section):
+    """What points can be spent on."""
+
+    cash_off: CashOffRules | None = None
+
+
+class Program(Section):
+    """One immutable version of a program."""
+
+    program: Slug
+    version: Annotated[int, Field(ge=1, le=VERSION_MAX, strict=True)]
+    name: Name
+    effective_from: When
+    timezone: ZoneName
+    money: Currency
+    brands: Annotated[tuple[Id, ...], Field(min_length=1, max_length=BRANDS_MAX)]
+    earn: Earn
+    activation: Activation = Activation()
+    expiry: Expiry = Expiry()
+    redemption: Redemption = Redemption()
+
+    @model_validator(mode="after")
+    def _dates_and_brands(self) -> Self:
+        _all_different(self.brands, "brand")
+        for rule in self.earn.rules:
+            first, last = rule.effective_from, rule.effective_until
+            if first and last and end_of_when(last, self.zone) <= start_of(first, self.zone):
+                raise _problem(f"rule {rule.rule} ends ({last}) before it begins ({first})")
+        return self
+
+    def __hash__(self) -> int:
+        """Cheap, since whatever is computed from a program once is kept by it."""
+        return hash((self.program, self.version))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The program's time zone."""
+        return zone(self.timezone)
+
+    @property
+    def starts_at(self) -> datetime:
+        """The instant from which on this version counts."""
+        return start_of(self.effective_from, self.zone)
+
+
+def _all_different(values: Iterable[str], what: str) -> None:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise _problem(f"each {what} stands here once; written twice: {', '.join(twice)}")
+
+
+def _problem(message: str) -> PydanticCustomError:
+    return PydanticCustomError("inconsistent", "{message}", {"message": message})
