@@ -8,6 +8,7 @@ It has its own keys (the store) and knows nothing of accounts, partitions or poi
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ BASKETS_A_BATCH = 1_000
 BATCHES_A_SECOND = 10
 """With a rate limit batches are made small enough for this many a second."""
 BYTES_A_REQUEST = 262_144
+REQUEST_MS_MAX = 10_000
 
 
 class Progress(NamedTuple):
@@ -54,19 +56,25 @@ class Outlet(Protocol):
 class KafkaOutlet:
     """The upstream topic, written by a plain producer; an async context manager."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, topic: str = TOPIC) -> None:
         """`bootstrap` as Kafka clients take it: `host:port,host:port`."""
         self._bootstrap = bootstrap
+        self._topic = topic
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             client_id="grocer-pos",
             acks="all",
             enable_idempotence=True,
             max_batch_size=BYTES_A_REQUEST,
+            request_timeout_ms=REQUEST_MS_MAX,
         )
 
     async def __aenter__(self) -> Self:
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except KafkaError:
+            await self._producer.stop()
+            raise
         return self
 
     async def __aexit__(
@@ -79,11 +87,13 @@ class KafkaOutlet:
 
     async def held(self) -> int:
         """The sum of the partitions' ends."""
-        numbers = await self._producer.partitions_for(TOPIC)
+        numbers = await self._producer.partitions_for(self._topic)
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
         await consumer.start()
         try:
-            ends = await consumer.end_offsets([TopicPartition(TOPIC, number) for number in numbers])
+            ends = await consumer.end_offsets(
+                [TopicPartition(self._topic, number) for number in numbers]
+            )
         finally:
             await consumer.stop()
         return sum(ends.values())
@@ -91,7 +101,7 @@ class KafkaOutlet:
     async def publish(self, batch: Sequence[Message]) -> None:
         """Send all, then wait for all."""
         acks = [
-            await self._producer.send(TOPIC, value, key=key, headers=headers)
+            await self._producer.send(self._topic, value, key=key, headers=headers)
             for key, value, headers in batch
         ]
         await asyncio.gather(*acks)
@@ -142,7 +152,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         print(json.dumps(progress._asdict()), flush=True)
 
     dataset = Dataset.installed()
-    async with KafkaOutlet(arguments.bootstrap) as outlet:
+    async with KafkaOutlet(arguments.bootstrap, arguments.topic) as outlet:
         progress = await publish_year(
             dataset,
             outlet,
@@ -165,14 +175,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Publish the demo's purchases to Kafka.")
     parser.add_argument("--bootstrap", required=True, help="host:port of Kafka")
     parser.add_argument("--home", type=Path, required=True, help="folder of the demo's data")
+    parser.add_argument("--topic", default=TOPIC, help=f"where to ({TOPIC})")
     parser.add_argument("--rate", type=_positive, help="baskets a second, at most")
     parser.add_argument("--limit", type=_positive, help="stop after the first LIMIT baskets")
+    arguments = parser.parse_args()
+    # While Kafka is away the client logs 200 lines a second; it goes on by itself.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(_run(parser.parse_args()))
+        asyncio.run(_run(arguments))
     except (DatasetError, KeptError) as error:
         print(error, file=sys.stderr)
     except KafkaError as error:
-        print(f"Kafka: {error!r}; start again when it is back: it goes on", file=sys.stderr)
+        print(
+            f"Kafka at {arguments.bootstrap}: {error!r}; when it runs and has the topic "
+            f"{arguments.topic}, start again: publishing goes on where it was",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
         pass
     else:

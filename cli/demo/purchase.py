@@ -23,6 +23,8 @@ COMMON_HEADERS: list[Header] = [
     ("content-type", b"application/json"),
 ]
 
+TO_JSON = json.JSONEncoder(separators=(",", ":"))
+
 
 class Message(NamedTuple):
     """One Kafka message as upstream sends it."""
@@ -72,5 +74,5 @@ class Purchases:
             "product_brand": known.brand,
         }
         present = {name: value for name, value in fields.items() if value is not None}
-        self._json[product] = fragment = json.dumps(present, separators=(",", ":"))[1:-1]
+        self._json[product] = fragment = TO_JSON.encode(present)[1:-1]
         return fragment
