@@ -5,13 +5,14 @@ referrals.
 """
 
 from shared.events.base import AccountKey, Contract
-from shared.events.upstream import CustomAction, Purchase, Referral, Return, Review
+from shared.events.upstream import Activity, CustomAction, Purchase, Referral, Return, Review
 
 
 class ActivityRecorded(Contract):
     """An upstream event that belongs to an account."""
 
     account: AccountKey
+    activity: Activity
 
 
 class PurchaseRecorded(ActivityRecorded):

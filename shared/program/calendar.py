@@ -37,9 +37,9 @@ def _zone_names() -> frozenset[str]:
 
 @cache
 def zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name; raises ValueError for a name that is none."""
+    """The time zone of an IANA name; raises ValueError with what is allowed."""
     if name not in _zone_names():
-        raise ValueError("not a time zone: write an IANA name such as America/New_York")
+        raise ValueError("the IANA name of a time zone, such as America/New_York")
     table = resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
     return ZoneInfo.from_file(BytesIO(table), key=name)
 
@@ -131,16 +131,16 @@ def end_of_when(when: str, local: ZoneInfo) -> datetime:
 def _check_when(text: str) -> str:
     if not (_DATE.fullmatch(text) or _INSTANT.fullmatch(text)):
         raise ValueError(
-            "write a day (2027-01-31), or an instant with its offset (2027-01-31T00:00:00-05:00)"
+            "a day (2027-01-31), or an instant with its offset (2027-01-31T00:00:00-05:00)"
         )
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"there is no such day or time: {error}") from None
+        raise ValueError(f"a day and time that exist ({error})") from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     if not INSTANT_MIN + DAY <= instant < INSTANT_END - DAY:
-        raise ValueError(f"dates lie from {INSTANT_MIN.year} to {INSTANT_END.year - 1}")
+        raise ValueError(f"dates from {INSTANT_MIN.year} to {INSTANT_END.year - 1}")
     return text
 
 

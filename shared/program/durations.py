@@ -65,24 +65,26 @@ AT_ONCE = Duration(0, Unit.SECOND)
 
 
 def read_duration(value: object) -> Duration:
-    """A duration from its text; raises ValueError with what is wrong and what is allowed."""
+    """A duration from its text; raises ValueError with what is allowed."""
     if isinstance(value, Duration):
         return value
     parts = _PARTS.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
-        raise ValueError(f"not a duration: write {_ALLOWED}")
+        raise ValueError(_ALLOWED)
     count, unit, suffix = int(parts[1]), Unit(parts[2]), parts[3]
     if count * _LONGEST[unit] > DURATION_MAX:
-        raise ValueError(f"longer than {DURATION_MAX.days} days: write `never` if that is meant")
+        raise ValueError(
+            f"at most {DURATION_MAX.days} days (`never`, where it may stand, is longer)"
+        )
     if suffix is None:
         return Duration(count, unit)
     if suffix != "_U":
         raise ValueError(
-            f"there is no suffix {suffix}: {count}{unit.value}_U rounds up to the end of the unit, "
-            f"{count}{unit.value} does not round"
+            f"{count}{unit.value}, or {count}{unit.value}_U to round up to the end of the unit; "
+            f"there is no suffix {suffix}"
         )
     if unit in _CLOCK:
-        raise ValueError(f"_U rounds up D, W, M and Y: write {count}{unit.value} without it")
+        raise ValueError(f"{count}{unit.value}; _U rounds up days, weeks, months and years only")
     return Duration(count, unit, to_end=True)
 
 

@@ -17,13 +17,13 @@ _NUMBER = re.compile(NUMBER_PATTERN)
 
 
 def read_number(value: object) -> Fraction:
-    """A number from an int or text; raises ValueError for anything else, binary fractions too."""
+    """A number from an int or text; raises ValueError with what is allowed."""
     if isinstance(value, Fraction):
         return value
     is_written = isinstance(value, int | str) and not isinstance(value, bool)
     text = str(value) if is_written else ""
     if not _NUMBER.fullmatch(text):
-        raise ValueError('not exact: write a whole number, or text such as "3/2" or "1.5"')
+        raise ValueError('a whole number, not below zero, or exact text such as "3/2" or "1.5"')
     return Fraction(text)
 
 

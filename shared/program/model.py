@@ -4,8 +4,6 @@ Guarantees: a `Program` is complete and consistent; what it refers to exists. Tw
 same content are equal. Knows neither YAML (`document`) nor other versions (`catalogue`).
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -57,14 +55,18 @@ class Earn(Section):
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
-        _all_different((rule.rule for rule in self.rules), "rule")
-        base = sorted(rule.rule for rule in self.rules if isinstance(rule, BaseRule))
-        for rule in self.rules:
+        base = [rule.rule for rule in self.rules if isinstance(rule, BaseRule)]
+        names = set[str]()
+        for number, rule in enumerate(self.rules):
+            if rule.rule in names:
+                raise _inconsistent(f"there is another rule {rule.rule} above", "rules", number)
+            names.add(rule.rule)
             unknown = set(rule.rules or ()) - set(base) if isinstance(rule, Multiplier) else set()
             if unknown:
-                raise _problem(
-                    f"rule {rule.rule} multiplies {', '.join(sorted(unknown))}, which is no rule "
-                    f"per amount or visit here; there are: {', '.join(base) or 'none'}"
+                raise _inconsistent(
+                    f"found {', '.join(sorted(unknown))}; "
+                    f"allowed: rules per amount or visit ({', '.join(base) or 'there are none'})",
+                    *("rules", number, "rules"),
                 )
         return self
 
@@ -119,11 +121,15 @@ class Program(Section):
 
     @model_validator(mode="after")
     def _dates_and_brands(self) -> Self:
-        _all_different(self.brands, "brand")
-        for rule in self.earn.rules:
+        if len(set(self.brands)) < len(self.brands):
+            raise _inconsistent("a brand is written twice", "brands")
+        for number, rule in enumerate(self.earn.rules):
             first, last = rule.effective_from, rule.effective_until
             if first and last and end_of_when(last, self.zone) <= start_of(first, self.zone):
-                raise _problem(f"rule {rule.rule} ends ({last}) before it begins ({first})")
+                raise _inconsistent(
+                    f"found {last}; allowed: after effective_from ({first})",
+                    *("earn", "rules", number, "effective_until"),
+                )
         return self
 
     def __hash__(self) -> int:
@@ -141,11 +147,6 @@ class Program(Section):
         return start_of(self.effective_from, self.zone)
 
 
-def _all_different(values: Iterable[str], what: str) -> None:
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        raise _problem(f"each {what} stands here once; written twice: {', '.join(twice)}")
-
-
-def _problem(message: str) -> PydanticCustomError:
-    return PydanticCustomError("inconsistent", "{message}", {"message": message})
+def _inconsistent(message: str, *within: str | int) -> PydanticCustomError:
+    """A problem between fields; `within` is the way to the one that is in the wrong."""
+    return PydanticCustomError("inconsistent", "{message}", {"message": message, "within": within})

@@ -1,18 +1,19 @@
 """Points as money off an order: how many of those asked can be spent, and what they are worth.
 
 Guarantees: exact (the points spent are worth a whole number of minor units, and the value never
-exceeds the order's allowed share); a refusal is a value with its numbers, and of several reasons the
-first in `RefusalReason` is told. Knows no lots: which points are spent is the ledger's.
+exceeds the order's allowed share); a refusal is a value with its numbers, and of several reasons
+the first in `RefusalReason` is told. Knows no lots: which points are spent is the ledger's.
 
 What is asked above the program's limits is clipped, or refused, as the program says. What is asked
 above the available points is refused; only for an order, under a program that clips, is the ask an
 upper bound ("as much of this order as my points pay") and clipped to them too.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import gcd, lcm
 
-from shared.events.base import AMOUNT_MINOR_MAX
+from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
 from shared.events.facts import RefusalReason
 from shared.program.model import AboveLimit, CashOffRules
 
@@ -27,14 +28,10 @@ class CashOff:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why nothing can be spent; the numbers are those of `RedemptionRefused`."""
+    """Why nothing can be spent, and the numbers, named as in `RedemptionRefused`."""
 
     reason: RefusalReason
-    available: int | None = None
-    missing: int | None = None
-    minimum: int | None = None
-    multiple: int | None = None
-    limit: int | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 def cash_off(
@@ -48,20 +45,26 @@ def cash_off(
     if rules is None:
         return Refused(RefusalReason.REWARD_NOT_AVAILABLE)
     multiple = _multiple(rules)
-    minimum = -(-rules.minimum // multiple) * multiple
+    minimum = smallest(rules)
     limit = _limit(rules, order_minor)
     if rules.above_limit is AboveLimit.REFUSE:
         return _exactly(rules, asked, available, minimum, multiple, limit)
     points = min(asked, limit)
     points -= points % multiple
     if points < minimum:
-        return Refused(RefusalReason.BELOW_MINIMUM, minimum=minimum, limit=limit)
+        return _refused(RefusalReason.BELOW_MINIMUM, minimum=minimum, limit=limit)
     if points > available:
         missing = points - available
         points = available - available % multiple if order_minor is not None else 0
         if points < minimum:
-            return Refused(RefusalReason.INSUFFICIENT_POINTS, available=available, missing=missing)
+            return _refused(RefusalReason.INSUFFICIENT_POINTS, available=available, missing=missing)
     return _worth(rules, points)
+
+
+def smallest(rules: CashOffRules) -> int:
+    """The fewest points that can be redeemed: the minimum, up to the next multiple."""
+    multiple = _multiple(rules)
+    return -(-rules.minimum // multiple) * multiple
 
 
 def _exactly(
@@ -69,14 +72,14 @@ def _exactly(
 ) -> CashOff | Refused:
     """The points asked, or a refusal: nothing is clipped."""
     if asked < minimum:
-        return Refused(RefusalReason.BELOW_MINIMUM, minimum=minimum)
+        return _refused(RefusalReason.BELOW_MINIMUM, minimum=minimum)
     if asked % multiple:
-        return Refused(RefusalReason.NOT_A_MULTIPLE, multiple=multiple)
+        return _refused(RefusalReason.NOT_A_MULTIPLE, multiple=multiple)
     if asked > available:
         missing = asked - available
-        return Refused(RefusalReason.INSUFFICIENT_POINTS, available=available, missing=missing)
+        return _refused(RefusalReason.INSUFFICIENT_POINTS, available=available, missing=missing)
     if asked > limit:
-        return Refused(RefusalReason.LIMIT_REACHED, limit=limit)
+        return _refused(RefusalReason.LIMIT_REACHED, limit=limit)
     return _worth(rules, asked)
 
 
@@ -96,6 +99,10 @@ def _limit(rules: CashOffRules, order_minor: int | None) -> int:
         value //= rules.max_share.denominator
     points = value * rules.points // rules.minor
     return points if rules.cap is None else min(points, rules.cap)
+
+
+def _refused(reason: RefusalReason, **numbers: int) -> Refused:
+    return Refused(reason, {name: min(number, POINTS_MAX) for name, number in numbers.items()})
 
 
 def _worth(rules: CashOffRules, points: int) -> CashOff:

@@ -1,0 +1,60 @@
+"""What is allowed in a program but is probably not meant: warnings, cheap and never wrong.
+
+Each says what will happen, so that its reader can decide. A program without warnings may still be
+odd.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shared.program.calendar import end_of_when, start_of
+from shared.program.model import CashOffRules, Program
+from shared.program.redemption import smallest
+from shared.program.rules import EarnRule, PerAmount, PerVisit, Selection
+from shared.program.validity import Validity
+
+Path = tuple[str | int, ...]
+
+
+class Oddity(NamedTuple):
+    """Where something odd stands in the document, and what will happen."""
+
+    path: Path
+    message: str
+
+
+def oddities(program: Program) -> Iterator[Oddity]:
+    """What is odd about a program, in the order of the document."""
+    if not any(isinstance(rule, PerAmount | PerVisit) for rule in program.earn.rules):
+        yield Oddity(("earn", "rules"), "no rule per amount or visit: purchases earn bonuses only")
+    for number, rule in enumerate(program.earn.rules):
+        for message in _of_rule(program, rule):
+            yield Oddity(("earn", "rules", number), f"rule {rule.rule} {message}")
+    dates = Validity(program).dates(program.starts_at)
+    if dates and dates[1] and dates[1] <= dates[0]:
+        yield Oddity(("expiry",), "points expire before they can be spent")
+    if program.redemption.cash_off is not None:
+        for message in _of_cash_off(program.redemption.cash_off):
+            yield Oddity(("redemption", "cash_off"), message)
+
+
+def _of_rule(program: Program, rule: EarnRule) -> Iterator[str]:
+    for field in Selection.model_fields:
+        matched, excluded = getattr(rule.match, field), getattr(rule.exclude, field) or ()
+        if matched and set(matched) <= set(excluded):
+            yield f"never gives points: it matches and excludes the same {field}"
+    if rule.match.brand and not set(rule.match.brand) & set(program.brands):
+        yield "never gives points: it matches no brand of the program"
+    if set(program.brands) <= set(rule.exclude.brand or ()):
+        yield "never gives points: it excludes every brand of the program"
+    ends = rule.effective_until
+    if ends and end_of_when(ends, program.zone) <= start_of(program.effective_from, program.zone):
+        yield f"never gives points: it ends ({ends}) before this version counts"
+
+
+def _of_cash_off(rules: CashOffRules) -> Iterator[str]:
+    least = smallest(rules)
+    if least != rules.minimum:
+        yield f"the minimum is in effect {least} points: below it nothing fits the multiples"
+    if rules.cap is not None and rules.cap < least:
+        yield f"nothing can be redeemed: the cap {rules.cap} is below the minimum {least}"
