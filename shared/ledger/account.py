@@ -1,0 +1,267 @@
+"""The state of one account: its lots, its debits, and the sums that stand for those not loaded.
+
+Guarantees: values are immutable, points are integers, instants are in UTC. An account may be loaded
+in part: its sums are always whole, its `lots` and `debits` are those that the work at hand needs.
+Which must be loaded, besides what a fact names:
+
+- always: lots past their date that still have free points, and debits with points due;
+- to spend or to read: every lot with free points.
+
+Lots and debits that are closed (nothing free, nothing due) are never needed to decide. What must be
+loaded is checked against the sums wherever it is used; a difference is an `InvariantError`.
+Does not decide, does not store.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+from uuid import UUID
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""Sorts after every date: stands for the date of what has none."""
+
+Cover = tuple[UUID, int]
+"""Points of a lot that a debit holds: ``(lot_id, points)``."""
+
+
+class InvariantError(AssertionError):
+    """The ledger contradicts itself: a bug or damaged state, never an input's fault."""
+
+
+class Status(StrEnum):
+    """What an account may do."""
+
+    ACTIVE = "active"
+    EARN_ONLY = "earn_only"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+class DebitKind(StrEnum):
+    """What used the points."""
+
+    REDEMPTION = "redemption"
+
+
+class Lot(NamedTuple):
+    """Points of one award: ``original = free + used + expired + clawed``.
+
+    `order` is the account's version at which the lot was made: a smaller one is older.
+    """
+
+    account: str
+    lot_id: UUID
+    brand: str
+    receipt_id: str | None
+    original: int
+    free: int
+    used: int
+    expired: int
+    clawed: int
+    occurred_at: datetime
+    active_from: datetime
+    expires_at: datetime | None
+    order: int
+
+    def is_past(self, t: datetime) -> bool:
+        """At the instant itself the points are gone."""
+        return self.expires_at is not None and self.expires_at <= t
+
+    def is_active(self, t: datetime) -> bool:
+        """Points of it can be spent at t."""
+        return self.active_from <= t and (self.expires_at is None or t < self.expires_at)
+
+    def moved(self, *, free: int, used: int = 0, expired: int = 0) -> "Lot":
+        """The same lot after points changed state; each argument is a difference."""
+        lot = Lot(
+            self.account,
+            self.lot_id,
+            self.brand,
+            self.receipt_id,
+            self.original,
+            self.free + free,
+            self.used + used,
+            self.expired + expired,
+            self.clawed,
+            self.occurred_at,
+            self.active_from,
+            self.expires_at,
+            self.order,
+        )
+        lot.check()
+        return lot
+
+    def check(self) -> None:
+        """Raise InvariantError unless the lot's sum holds."""
+        original, *states = self[4:9]
+        if sum(states) != original or min(states) < 0:
+            raise InvariantError(f"lot {self.lot_id} does not add up: {self}")
+
+
+class Due(NamedTuple):
+    """Points of a debit that no lot covers yet, and the date at which they are waived, if any."""
+
+    points: int
+    write_off_at: datetime | None
+
+
+class Debit(NamedTuple):
+    """What used points: ``amount = covered + due + waived``.
+
+    `owed` is what is due, by the date at which it is written off: earliest first, undated last.
+    `allocation` names the lots that cover it, in the order in which they came to.
+    """
+
+    account: str
+    debit_id: UUID
+    kind: DebitKind
+    amount: int
+    covered: int
+    owed: tuple[Due, ...]
+    waived: int
+    allocation: tuple[Cover, ...]
+    made_at: datetime
+    order: int
+
+    @property
+    def due(self) -> int:
+        """Points that whatever becomes free will cover."""
+        return sum(part.points for part in self.owed)
+
+    def covered_by(self, lot_id: UUID, points: int) -> "Debit":
+        """The same debit after points of a lot covered that much of what is due."""
+        left, owed = points, []
+        for part in self.owed:
+            taken = min(left, part.points)
+            left -= taken
+            if taken < part.points:
+                owed.append(part._replace(points=part.points - taken))
+        if left:
+            raise InvariantError(f"debit {self.debit_id} is covered by {left} more than is due")
+        debit = self._replace(
+            covered=self.covered + points,
+            owed=tuple(owed),
+            allocation=(*self.allocation, (lot_id, points)),
+        )
+        debit.check()
+        return debit
+
+    def check(self) -> None:
+        """Raise InvariantError unless the debit's sums hold."""
+        dates = [part.write_off_at or NEVER for part in self.owed]
+        if (
+            self.amount != self.covered + self.due + self.waived
+            or self.covered != sum(points for _, points in self.allocation)
+            or min(self.amount, self.covered, self.waived) < 0
+            or any(part.points <= 0 for part in self.owed)
+            or dates != sorted(dates)
+        ):
+            raise InvariantError(f"debit {self.debit_id} does not add up: {self}")
+
+
+NO_LOTS: Mapping[UUID, Lot] = MappingProxyType({})
+NO_DEBITS: Mapping[UUID, Debit] = MappingProxyType({})
+
+
+class Account(NamedTuple):
+    """An account after `version` facts.
+
+    The lifetime totals and `free`, `due` and `held` are those of the whole account, whatever is
+    loaded. `free` counts pending points too, and points past their date until they are settled;
+    `held` is what open holds set aside, covered or due; `due` includes what is due of holds.
+    """
+
+    key: str
+    status: Status
+    version: int
+    last_at: datetime
+    earned: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    clawed_back: int = 0
+    written_off: int = 0
+    free: int = 0
+    due: int = 0
+    held: int = 0
+    lots: Mapping[UUID, Lot] = NO_LOTS
+    debits: Mapping[UUID, Debit] = NO_DEBITS
+
+    @property
+    def used(self) -> int:
+        """Points of lots that debits hold."""
+        return self.earned - self.free - self.expired - self.clawed_back
+
+    @property
+    def balance(self) -> int:
+        """Available, pending and held points less the deficit, as of the last fact."""
+        return self.free + self.held - self.due
+
+    def free_lots(self) -> list[Lot]:
+        """Every lot with free points; all of them must be loaded."""
+        lots = [lot for lot in self.lots.values() if lot.free]
+        if sum([lot.free for lot in lots]) != self.free:
+            raise InvariantError(f"{self.key}: loaded without all of its {self.free} free points")
+        return lots
+
+    def due_debits(self) -> list[Debit]:
+        """Every debit with points due, oldest first; all of them must be loaded."""
+        if not self.due:
+            return []
+        debits = [debit for debit in self.debits.values() if debit.owed]
+        if sum(debit.due for debit in debits) != self.due:
+            raise InvariantError(f"{self.key}: loaded without all of its {self.due} points due")
+        debits.sort(key=lambda debit: debit.order)
+        return debits
+
+    def spendable(self, t: datetime) -> list[Lot]:
+        """Active lots with free points, in the order in which they are spent.
+
+        Soonest expiry first, then oldest, never-expiring last. Needs all lots with free points.
+        """
+        lots = [
+            (lot.expires_at or NEVER, lot.order, lot)
+            for lot in self.free_lots()
+            if lot.active_from <= t
+        ]
+        lots.sort()
+        return [lot for expires_at, _, lot in lots if t < expires_at]
+
+    def available(self, t: datetime) -> int:
+        """Points that can be spent at t. Needs all lots with free points."""
+        return sum([lot.free for lot in self.spendable(t)])
+
+    def check(self) -> None:
+        """Raise InvariantError unless the account's sums hold."""
+        if min(self[4:12]) < 0 or self.used < 0:
+            raise InvariantError(f"{self.key}: a sum is negative: {self[:12]}")
+        if self.due and self.free:
+            raise InvariantError(f"{self.key}: {self.due} due while {self.free} are free")
+        if self.used + self.due + self.written_off != self.redeemed + self.held:
+            raise InvariantError(f"{self.key}: debits are not covered, due or waived: {self[:12]}")
+
+
+def opened(key: str, at: datetime) -> Account:
+    """An account before its first fact: nothing in it, and nothing that is not loaded."""
+    return Account(key, Status.ACTIVE, 0, at)
+
+
+class Changes(NamedTuple):
+    """The rows that differ between two states of an account."""
+
+    lots: list[Lot]
+    debits: list[Debit]
+
+
+def changes(before: Account | None, after: Account) -> Changes:
+    """What a store has to write, besides the account's own row, to get from one state to the other.
+
+    Compares by identity: `after` must have come from `before` by `evolve`.
+    """
+    old_lots = before.lots if before is not None else NO_LOTS
+    old_debits = before.debits if before is not None else NO_DEBITS
+    return Changes(
+        [lot for key, lot in after.lots.items() if old_lots.get(key) is not lot],
+        [debit for key, debit in after.debits.items() if old_debits.get(key) is not debit],
+    )

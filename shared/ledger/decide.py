@@ -1,0 +1,145 @@
+"""What an input does to an account: a fact, or a refusal as a value.
+
+Guarantees: the same account, input, program and instant give the same fact; amounts stand in the
+fact lot by lot and debit by debit, so that the fold needs no policy; every debit goes through
+`allocate`. The account must be settled up to t. Never raises for an input; an `InvariantError` is a
+bug or damaged state.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.events.commands import RedeemPoints
+from shared.events.facts import (
+    DebitShare,
+    LotShare,
+    PointsCredited,
+    PointsEarned,
+    PointsRedeemed,
+    RedemptionRefused,
+    RefusalReason,
+)
+from shared.ledger.account import Account, Cover, Lot, Status
+from shared.program.model import Program
+from shared.program.redemption import Refused, cash_off
+
+LOTS_PER_DEBIT_MAX = 10_000
+"""Lots that one debit may name: at some 75 bytes each its fact stays below the largest record."""
+
+
+def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsCredited:
+    """The award as a lot. What is due is covered first, unless the lot is past its date already."""
+    past = award.expires_at is not None and (
+        award.expires_at <= t or award.expires_at <= award.active_from
+    )
+    return PointsCredited(
+        account=award.account,
+        lot_id=award.award_id,
+        brand=award.brand,
+        receipt_id=award.receipt_id,
+        points=award.points,
+        occurred_at=award.occurred_at,
+        active_from=award.active_from,
+        expires_at=award.expires_at,
+        covers=() if past or account is None else covers(account, award.points),
+        expired=award.points if past else 0,
+    )
+
+
+def covers(account: Account, points: int) -> tuple[DebitShare, ...]:
+    """What points that become free cover of what is due, oldest debit first."""
+    left, shares = points, []
+    for debit in account.due_debits():
+        if not left:
+            break
+        taken = min(left, debit.due)
+        left -= taken
+        shares.append(DebitShare(debit_id=debit.debit_id, points=taken))
+    return tuple(shares)
+
+
+class Short(NamedTuple):
+    """A debit that cannot be covered: `missing` points, or more lots than one debit may name."""
+
+    available: int
+    missing: int
+    limit: int | None = None
+
+
+def allocate(spendable: Iterable[Lot], points: int) -> tuple[Cover, ...] | Short:
+    """The guard of every debit: the lots that cover it whole, in the order given, or why not."""
+    left, allocation = points, []
+    for lot in spendable:
+        if not left:
+            break
+        taken = min(left, lot.free)
+        left -= taken
+        allocation.append((lot.lot_id, taken))
+    if left:
+        return Short(available=points - left, missing=left)
+    if len(allocation) > LOTS_PER_DEBIT_MAX:
+        limit = sum(taken for _, taken in allocation[:LOTS_PER_DEBIT_MAX])
+        return Short(available=points, missing=0, limit=limit)
+    return tuple(allocation)
+
+
+def redeem(
+    account: Account | None,
+    command: RedeemPoints,
+    program: Program | None,
+    redemption_id: UUID,
+    t: datetime,
+) -> PointsRedeemed | RedemptionRefused:
+    """Points as cash off, as much as the program gives for what was asked, or why not.
+
+    Refusals take the precedence of `RefusalReason`. `program` is the version in force at t, if
+    there is one. Needs all lots with free points.
+    """
+    refused = partial(_refused, command, redemption_id)
+    if program is None:
+        return refused(RefusalReason.PROGRAM_UNKNOWN)
+    if account is None:
+        return refused(RefusalReason.ACCOUNT_UNKNOWN)
+    if account.status is not Status.ACTIVE:
+        return refused(RefusalReason.ACCOUNT_BLOCKED)
+    spendable = account.spendable(t)
+    available = sum([lot.free for lot in spendable])
+    rules = program.redemption.cash_off
+    offer = cash_off(rules, command.points, available, command.order_minor)
+    if isinstance(offer, Refused):
+        return refused(offer.reason, **offer.numbers)
+    allocation = allocate(spendable, offer.points)
+    if isinstance(allocation, Short):
+        if allocation.limit is not None:
+            return refused(RefusalReason.LIMIT_REACHED, limit=allocation.limit)
+        return refused(
+            RefusalReason.INSUFFICIENT_POINTS,
+            available=allocation.available,
+            missing=allocation.missing,
+        )
+    return PointsRedeemed(
+        account=command.account,
+        redemption_id=redemption_id,
+        asked=command.points,
+        points=offer.points,
+        value_minor=offer.value_minor,
+        money=program.money,
+        order_minor=command.order_minor,
+        program_version=program.version,
+        allocation=tuple([LotShare(lot_id=lot_id, points=n) for lot_id, n in allocation]),
+    )
+
+
+def _refused(
+    command: RedeemPoints, redemption_id: UUID, reason: RefusalReason, **numbers: int
+) -> RedemptionRefused:
+    named = {
+        "account": command.account,
+        "redemption_id": redemption_id,
+        "asked": command.points,
+        "reason": reason,
+    }
+    return RedemptionRefused.model_validate({**named, **numbers})

@@ -1,0 +1,178 @@
+"""The fold of one account: the account after a fact. Live, rebuild and verification all call it.
+
+Needs the fact and the lots and debits that it names, no program and no policy. Checks that the fact
+fits the account and that every sum still holds; repairs nothing: a fact that does not fit is an
+`InvariantError`. An account opens on its first fact, unless that is the refusal of a redemption:
+nobody gets an account by asking for points.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import assert_never, overload
+from uuid import UUID
+
+from shared.events.facts import (
+    PointsCredited,
+    PointsExpired,
+    PointsRedeemed,
+    RedemptionRefused,
+    RefusalReason,
+)
+from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, opened
+
+LedgerFact = PointsCredited | PointsRedeemed | RedemptionRefused | PointsExpired
+"""What can happen to an account."""
+REFUSED_UNOPENED = (RefusalReason.PROGRAM_UNKNOWN, RefusalReason.ACCOUNT_UNKNOWN)
+
+
+@overload
+def evolve(account: Account, fact: LedgerFact, t: datetime) -> Account: ...
+@overload
+def evolve(account: None, fact: PointsCredited, t: datetime) -> Account: ...
+@overload
+def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | None: ...
+def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | None:
+    """The account after `fact`, which was decided at t. None is an account that is not open."""
+    if account is None:
+        if isinstance(fact, PointsCredited):
+            account = opened(fact.account, t)
+        elif isinstance(fact, RedemptionRefused) and fact.reason in REFUSED_UNOPENED:
+            return None
+        else:
+            raise InvariantError(f"{type(fact).__name__} on {fact.account}, which is not open")
+    elif account.key != fact.account:
+        raise InvariantError(f"a fact of {fact.account} on {account.key}")
+    elif t < account.last_at:
+        raise InvariantError(f"{account.key}: time goes back from {account.last_at} to {t}")
+    match fact:
+        case PointsCredited():
+            after = _credited(account, fact, t)
+        case PointsRedeemed():
+            after = _redeemed(account, fact, t)
+        case PointsExpired():
+            after = _expired(account, fact, t)
+        case RedemptionRefused():
+            after = account._replace(version=account.version + 1, last_at=t)
+        case _:
+            assert_never(fact)
+    after.check()
+    return after
+
+
+def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
+    """A new lot; what of it covers a debit is used, the rest is free unless it is past its date."""
+    version = account.version + 1
+    if not fact.points:
+        if fact.covers or fact.expired:
+            raise InvariantError(f"{account.key}: a credit of nothing covers or expires points")
+        return account._replace(version=version, last_at=t)
+    debits, covered = _covered(account, fact)
+    free = fact.points - covered - fact.expired
+    active_from = fact.active_from.astimezone(UTC)
+    expires_at = fact.expires_at.astimezone(UTC) if fact.expires_at is not None else None
+    past = expires_at is not None and expires_at <= max(active_from, t)
+    if fact.expired != (fact.points if past else 0):
+        raise InvariantError(f"{account.key}: lot {fact.lot_id} is expired in part or too early")
+    if fact.lot_id in account.lots:
+        raise InvariantError(f"{account.key}: lot {fact.lot_id} is credited twice")
+    lot = Lot(
+        account.key,
+        fact.lot_id,
+        fact.brand,
+        fact.receipt_id,
+        fact.points,
+        free,
+        covered,
+        fact.expired,
+        0,
+        fact.occurred_at.astimezone(UTC),
+        active_from,
+        expires_at,
+        version,
+    )
+    lot.check()
+    return Account(
+        account.key,
+        account.status,
+        version,
+        t,
+        account.earned + fact.points,
+        account.redeemed,
+        account.expired + fact.expired,
+        account.clawed_back,
+        account.written_off,
+        account.free + free,
+        account.due - covered,
+        account.held,
+        {**account.lots, lot.lot_id: lot},
+        debits,
+    )
+
+
+def _covered(account: Account, fact: PointsCredited) -> tuple[Mapping[UUID, Debit], int]:
+    """The debits after the new lot covered what it covers of them, and how much that is."""
+    if not fact.covers:
+        return account.debits, 0
+    debits, covered = dict(account.debits), 0
+    for share in fact.covers:
+        debit = debits.get(share.debit_id)
+        if debit is None:
+            raise InvariantError(f"{account.key}: debit {share.debit_id} is not loaded")
+        debits[share.debit_id] = debit.covered_by(fact.lot_id, share.points)
+        covered += share.points
+    return debits, covered
+
+
+def _redeemed(account: Account, fact: PointsRedeemed, t: datetime) -> Account:
+    """A debit, covered whole by the lots that the decision names."""
+    version = account.version + 1
+    if fact.redemption_id in account.debits:
+        raise InvariantError(f"{account.key}: redemption {fact.redemption_id} is made twice")
+    lots = dict(account.lots)
+    for share in fact.allocation:
+        lot = lots.get(share.lot_id)
+        if lot is None or not lot.is_active(t):
+            raise InvariantError(f"{account.key}: lot {share.lot_id} is not active or not loaded")
+        lots[share.lot_id] = lot.moved(free=-share.points, used=share.points)
+    allocation = tuple([(share.lot_id, share.points) for share in fact.allocation])
+    debit = Debit(
+        account.key,
+        fact.redemption_id,
+        DebitKind.REDEMPTION,
+        fact.points,
+        fact.points,
+        (),
+        0,
+        allocation,
+        t,
+        version,
+    )
+    debit.check()
+    return account._replace(
+        version=version,
+        last_at=t,
+        redeemed=account.redeemed + fact.points,
+        free=account.free - fact.points,
+        lots=lots,
+        debits={**account.debits, debit.debit_id: debit},
+    )
+
+
+def _expired(account: Account, fact: PointsExpired, t: datetime) -> Account:
+    """All free points of a lot that is past its date are gone."""
+    lot = account.lots.get(fact.lot_id)
+    if (
+        lot is None
+        or lot.free != fact.points
+        or lot.expires_at != fact.expires_at
+        or not lot.is_past(t)
+    ):
+        raise InvariantError(f"{account.key}: {fact} does not fit {lot}")
+    lot = lot.moved(free=-fact.points, expired=fact.points)
+    return account._replace(
+        version=account.version + 1,
+        last_at=t,
+        expired=account.expired + fact.points,
+        free=account.free - fact.points,
+        lots={**account.lots, lot.lot_id: lot},
+    )

@@ -1,0 +1,350 @@
+"""Stories of one account, told through the writer: given inputs, when one comes, then facts.
+
+Every fact goes over the wire (encoded and decoded) before it is folded, as in a service. Points are
+told apart by names: `earned(100, "L1")` makes the lot that `redeemed(100, L1=100)` takes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Self
+from uuid import UUID, uuid5
+
+from services.redeem.decide import Decision, Input, decide
+from shared.events import registry
+from shared.events.commands import RedeemPoints, Tick
+from shared.events.facts import (
+    DebitShare,
+    LotShare,
+    PointsCredited,
+    PointsEarned,
+    PointsExpired,
+    PointsRedeemed,
+    RedemptionRefused,
+    RefusalReason,
+)
+from shared.events.ids import NAMESPACE, Cause, award_cause, command_cause, digest
+from shared.ledger.account import Account, Debit, DebitKind, Due, Lot, Status
+from shared.ledger.evolve import LedgerFact, evolve
+from shared.ledger.reading import Balances, balances
+from shared.program.model import Program
+
+PROGRAM = "shop"
+ACCOUNT = "shop:jo"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(when: "str | int | datetime") -> datetime:
+    """A day by its number from the start, a date, or an instant."""
+    if isinstance(when, datetime):
+        return when
+    if isinstance(when, int):
+        return START + timedelta(days=when)
+    read = datetime.fromisoformat(when)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def named(name: str) -> UUID:
+    """The id of the lot of this name."""
+    return uuid5(NAMESPACE, name)
+
+
+def redemption(key: str = "r") -> UUID:
+    """The id of the redemption with this key."""
+    return command_cause(ACCOUNT, key).id
+
+
+def program(**rules: object) -> Program:
+    """A program with plain cash off, one point for one minor unit, and what else `rules` say."""
+    terms = {"points": 1, "minor": 1, "above_limit": "refuse", **rules}
+    return Program.model_validate(
+        {
+            "program": PROGRAM,
+            "version": 3,
+            "name": "Shop",
+            "effective_from": "2000-01-01",
+            "timezone": "UTC",
+            "money": "USD",
+            "brands": ["shop"],
+            "earn": {"rules": []},
+            "redemption": {"cash_off": terms},
+        }
+    )
+
+
+PLAIN = program()
+
+
+class Step(NamedTuple):
+    """An input, its business identity, and when it is decided (None: when the last one was)."""
+
+    message: Input
+    cause: Cause
+    on: datetime | None
+
+    @property
+    def instant(self) -> datetime:
+        """When it is decided, for steps that say so."""
+        assert self.on is not None
+        return self.on
+
+
+def earned(
+    points: int,
+    name: str = "L1",
+    *,
+    expires: "str | int | datetime | None" = None,
+    active: "str | int | datetime | None" = None,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """An award of earn; active and made at the start unless it says when."""
+    award = PointsEarned(
+        account=ACCOUNT,
+        award_id=named(name),
+        activity_type="purchase",
+        source="till",
+        event_id=name,
+        brand="shop",
+        receipt_id=name,
+        occurred_at=START,
+        basis_minor=points * 100,
+        program_version=3,
+        rounding="floor",
+        points=points,
+        active_from=START if active is None else at(active),
+        expires_at=None if expires is None else at(expires),
+    )
+    return Step(award, award_cause(ACCOUNT, award.award_id), None if on is None else at(on))
+
+
+def redeem(
+    points: int,
+    key: str = "r",
+    *,
+    order_minor: int | None = None,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """A caller wants to spend points."""
+    command = RedeemPoints(
+        account=ACCOUNT, idempotency_key=key, points=points, order_minor=order_minor
+    )
+    return Step(command, command_cause(ACCOUNT, key), None if on is None else at(on))
+
+
+def tick(on: "str | int | datetime") -> Step:
+    """The sweep comes by."""
+    instant = at(on)
+    cause = Cause(f"tick at {instant}", uuid5(NAMESPACE, f"tick at {instant}"))
+    return Step(Tick(account=ACCOUNT, due_at=instant), cause, instant)
+
+
+@dataclass(frozen=True)
+class Story:
+    """An account, what happened to it, and what the last input brought about."""
+
+    account: Account | None = None
+    program: Program | None = PLAIN
+    now: datetime = START
+    history: tuple[tuple[datetime, bytes, str], ...] = ()
+    last: tuple[LedgerFact, ...] = ()
+    causes: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def open_account(self) -> Account:
+        """The account, which is open."""
+        assert self.account is not None
+        return self.account
+
+    def under(self, rules: Program | None) -> Self:
+        """The same story in another program."""
+        return replace(self, program=rules)
+
+    def given(self, *steps: Step) -> Self:
+        """What went before."""
+        story = self
+        for step in steps:
+            story = story.when(step)
+        return story
+
+    def when(self, step: Step) -> Self:
+        """One more input: decided, sent over the wire, folded."""
+        now = step.on or self.now
+        decided = decide(self.account, step.message, lambda *_: self.program, step.cause, now)
+        account, facts = self.account, []
+        for decision in decided:
+            fact = over_the_wire(decision.fact)
+            account = evolve(account, fact, now)
+            facts.append(fact)
+        return replace(
+            self,
+            account=account,
+            now=now,
+            history=(*self.history, *[_record(now, decision) for decision in decided]),
+            last=tuple(facts),
+            causes=(*self.causes, *[decision.cause.text for decision in decided]),
+        )
+
+    def then(self, *facts: LedgerFact) -> Self:
+        """Exactly these facts came of the last input."""
+        assert self.last == facts
+        return self
+
+    def then_lots(self, **free: int) -> Self:
+        """The lots' free points, by name."""
+        assert {name: self.lot(name).free for name in free} == free
+        return self
+
+    def then_reads(self, *, on: "str | int | datetime | None" = None, **numbers: int) -> Self:
+        """A reader sees these numbers."""
+        seen = self.reading(on)
+        found = {name: getattr(seen, name) for name in numbers}
+        assert found == numbers
+        return self
+
+    def lot(self, name: str) -> Lot:
+        """A lot by its name."""
+        return self.open_account.lots[named(name)]
+
+    def reading(self, on: "str | int | datetime | None" = None) -> Balances:
+        """What the account holds now, or at another instant."""
+        assert self.account is not None
+        return balances(
+            self.account, self.account.lots.values(), self.now if on is None else at(on)
+        )
+
+
+def given(*steps: Step) -> Story:
+    """A story of an account that is not open yet."""
+    return Story().given(*steps)
+
+
+def _record(now: datetime, decision: Decision) -> tuple[datetime, bytes, str]:
+    return now, registry.encode(decision.fact), registry.TYPE_OF[type(decision.fact)]
+
+
+def over_the_wire(fact: LedgerFact) -> LedgerFact:
+    """The fact as a reader gets it."""
+    value = registry.encode(fact)
+    read = registry.decode(registry.TYPE_OF[type(fact)], value)
+    assert isinstance(read, PointsCredited | PointsRedeemed | RedemptionRefused | PointsExpired)
+    assert registry.encode(read) == value
+    return read
+
+
+def fold(
+    history: tuple[tuple[datetime, bytes, str], ...], account: Account | None = None
+) -> Account | None:
+    """The account from its records alone."""
+    for now, value, wire_type in history:
+        fact = registry.decode(wire_type, value)
+        assert isinstance(fact, PointsCredited | PointsRedeemed | RedemptionRefused | PointsExpired)
+        account = evolve(account, fact, now)
+    return account
+
+
+def credited(
+    points: int,
+    name: str = "L1",
+    *,
+    expires: "str | int | datetime | None" = None,
+    active: "str | int | datetime | None" = None,
+    expired: int = 0,
+    covers: Mapping[str, int] | None = None,
+) -> PointsCredited:
+    """The credit of an award as `earned` makes them."""
+    return PointsCredited(
+        account=ACCOUNT,
+        lot_id=named(name),
+        brand="shop",
+        receipt_id=name,
+        points=points,
+        occurred_at=START,
+        active_from=START if active is None else at(active),
+        expires_at=None if expires is None else at(expires),
+        expired=expired,
+        covers=tuple(
+            DebitShare(debit_id=redemption(key), points=share)
+            for key, share in (covers or {}).items()
+        ),
+    )
+
+
+def redeemed(
+    points: int,
+    key: str = "r",
+    *,
+    asked: int | None = None,
+    value_minor: int | None = None,
+    order_minor: int | None = None,
+    taken: Mapping[str, int] | None = None,
+    **lots: int,
+) -> PointsRedeemed:
+    """A redemption that takes these points of these lots (by name, or `taken`), in this order."""
+    return PointsRedeemed(
+        account=ACCOUNT,
+        redemption_id=redemption(key),
+        asked=points if asked is None else asked,
+        points=points,
+        value_minor=points if value_minor is None else value_minor,
+        money="USD",
+        order_minor=order_minor,
+        program_version=3,
+        allocation=tuple(
+            LotShare(lot_id=named(name), points=share) for name, share in (taken or lots).items()
+        ),
+    )
+
+
+def refused(reason: RefusalReason, asked: int, key: str = "r", **numbers: int) -> RedemptionRefused:
+    """A redemption that was not made."""
+    return RedemptionRefused(
+        account=ACCOUNT, redemption_id=redemption(key), asked=asked, reason=reason, **numbers
+    )
+
+
+def expired(points: int, name: str = "L1", *, on: "str | int | datetime") -> PointsExpired:
+    """Points of a lot are gone."""
+    return PointsExpired(account=ACCOUNT, lot_id=named(name), points=points, expires_at=at(on))
+
+
+def owing(*debits: tuple[str, int, tuple[Due, ...]], status: Status = Status.ACTIVE) -> Story:
+    """A story that begins with redemptions whose lots were clawed back: ``(key, amount, owed)``.
+
+    What of an amount is not owed is covered by a lot named like the redemption's key.
+    """
+    lots, made = {}, {}
+    earned_all = clawed = due = 0
+    for order, (key, amount, owed) in enumerate(debits, start=1):
+        missing = sum(part.points for part in owed)
+        covered = amount - missing
+        lot = Lot(
+            *(ACCOUNT, named(key), "shop", key, amount, 0, covered, 0, missing),
+            *(START, START, None, order),
+        )
+        debit = Debit(
+            *(ACCOUNT, redemption(key), DebitKind.REDEMPTION, amount, covered, owed, 0),
+            *(((lot.lot_id, covered),) if covered else (), START, len(debits) + order),
+        )
+        lot.check()
+        debit.check()
+        lots[lot.lot_id], made[debit.debit_id] = lot, debit
+        earned_all, clawed, due = earned_all + amount, clawed + missing, due + missing
+    account = Account(
+        key=ACCOUNT,
+        status=status,
+        version=3 * len(debits),
+        last_at=START,
+        earned=earned_all,
+        redeemed=earned_all,
+        clawed_back=clawed,
+        due=due,
+        lots=lots,
+        debits=made,
+    )
+    account.check()
+    return Story(account=account)
+
+
+def body_hash(facts: tuple[LedgerFact, ...]) -> bytes:
+    """One digest over the bytes of facts."""
+    return digest(b"\n".join(registry.encode(fact) for fact in facts))
