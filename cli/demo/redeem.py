@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     UNANSWERED = "unanswered"
 
 
-OUTCOME_OF = {
+OUTCOME_OF: dict[int, Outcome] = {
     HTTPStatus.OK: Outcome.REDEEMED,
     HTTPStatus.CONFLICT: Outcome.REFUSED,
     HTTPStatus.UNPROCESSABLE_ENTITY: Outcome.CONFLICT,
@@ -73,11 +73,11 @@ class Till:
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     async def redeemable(self, member: str) -> int:
-        """The largest multiple of POINTS_STEP that is available; 0 for an unknown member."""
+        """The largest multiple of POINTS_STEP that is available; 0 if there is no account yet."""
         async with self._slots:
             answer = await self._answer(self._client.build_request("GET", _path(member)))
         match answer.status_code:
-            case HTTPStatus.NOT_FOUND:
+            case HTTPStatus.NOT_FOUND if answer.json()["code"] == "account_unknown":
                 return 0
             case HTTPStatus.OK:
                 available: int = answer.json()["available"]
@@ -85,8 +85,8 @@ class Till:
             case _:
                 raise _unexpected(answer)
 
-    async def redeem(self, member: str, points: int) -> Outcome:
-        """Redeem these points under the member's own key, and wait for the decision."""
+    async def redeem(self, member: str, points: int) -> tuple[Outcome, int]:
+        """Ask for these points under the member's own key; the decision, and what was redeemed."""
         request = self._client.build_request(
             "POST",
             f"{_path(member)}/redemptions",
@@ -101,10 +101,10 @@ class Till:
                 await asyncio.sleep(self._pause_seconds)
                 status = self._client.build_request("GET", answer.headers["Location"])
                 answer = await self._answer(status)
-        try:
-            return OUTCOME_OF[HTTPStatus(answer.status_code)]
-        except KeyError:
-            raise _unexpected(answer) from None
+        outcome = OUTCOME_OF.get(answer.status_code)
+        if outcome is None:
+            raise _unexpected(answer)
+        return outcome, answer.json()["points"] if outcome is Outcome.REDEEMED else 0
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         """The answer, after as many attempts as it takes; 503 is no answer."""
@@ -138,10 +138,9 @@ async def redeem_all(
 
     async def one(member: str, points: int) -> None:
         nonlocal redeemed
-        outcome = await till.redeem(member, points)
+        outcome, taken = await till.redeem(member, points)
         counts[outcome] += 1
-        if outcome is Outcome.REDEEMED:
-            redeemed += points
+        redeemed += taken
         report(counts.total(), len(amounts))
 
     await asyncio.gather(*(one(member, points) for member, points in amounts.items()))

@@ -17,6 +17,7 @@ class Api:
         self.available = {name.removeprefix("m"): points for name, points in available.items()}
         self.decided: dict[str, tuple[int, int]] = {}
         self.slow: set[str] = set()
+        self.unknown = "account_unknown"
         self.away = 0
         self.torn = 0
         self.calls: Counter[str] = Counter()
@@ -32,13 +33,13 @@ class Api:
         match request.url.path.split("/")[1:]:
             case ["v1", "programs", "grocer", "members", member]:
                 if member not in self.available:
-                    return httpx.Response(404)
+                    return httpx.Response(404, json={"code": self.unknown})
                 return httpx.Response(200, json={"available": self.available[member]})
             case ["v1", "programs", "grocer", "members", member, "redemptions"]:
                 return self._redeem(member, request)
             case ["status", key]:
                 self.slow.discard(key)
-                return httpx.Response(self.decided[key][1])
+                return self._told(key)
         return httpx.Response(500, text="what?")
 
     def _redeem(self, member: str, request: httpx.Request) -> httpx.Response:
@@ -49,12 +50,15 @@ class Api:
             enough = points <= self.available[member]
             self.available[member] -= points if enough else 0
             self.decided[key] = points, 200 if enough else 409
-        first_points, status = self.decided[key]
-        if first_points != points:
+        if self.decided[key][0] != points:
             return httpx.Response(422)
         if key in self.slow:
             return httpx.Response(202, headers={"Location": f"/status/{key}"})
-        return httpx.Response(status)
+        return self._told(key)
+
+    def _told(self, key: str) -> httpx.Response:
+        points, status = self.decided[key]
+        return httpx.Response(status, json={"points": points} if status == 200 else {})
 
 
 async def redeem(api: Api, home, *households: int) -> Summary:
@@ -84,6 +88,13 @@ async def test_a_member_that_could_not_redeem_is_looked_at_again(tmp_path):
     assert (await redeem(api, tmp_path, 1, 2)).redeemed == 0
     api.available |= {"1": 700, "2": 600}
     assert (await redeem(api, tmp_path, 1, 2)).redeemed == 2
+
+
+async def test_a_program_that_is_not_there_is_an_error(tmp_path):
+    api = Api()
+    api.unknown = "program_unknown"
+    with pytest.raises(ApiError, match="program_unknown"):
+        await redeem(api, tmp_path, 1)
 
 
 async def test_a_decision_that_takes_long_is_waited_for(tmp_path):
