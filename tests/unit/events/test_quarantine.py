@@ -2,12 +2,22 @@
 
 1. a quarantined record is read as it was given, whatever headers it arrived with
 2. its id depends on where it stood and on nothing else
+3. it is cut only where it must be, and says by how much
 """
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.quarantine import DETAIL_LENGTH_MAX, Quarantined, Reason, decode, encode
+from shared.events.quarantine import (
+    DETAIL_LENGTH_MAX,
+    OVERHEAD_BYTES,
+    Quarantined,
+    Reason,
+    decode,
+    encode,
+    fitted,
+)
 from shared.events.wire import Source
 
 NAMES = st.one_of(
@@ -60,3 +70,29 @@ def test_a_detail_is_cut_and_written_whatever_is_in_it():
         Source("t", 0, 0), Reason.INVALID, "\ud800" + "x" * 5_000, "intake", None, None, ()
     )
     assert decode(None, None, encode(item)).detail == "?" + "x" * (DETAIL_LENGTH_MAX - 1)
+
+
+ROOM = 1_000
+BIG = b"x" * 2_000
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers", "kept"),
+    [
+        (b"k", b"v", (("a", b"1"),), (b"k", 1, 1)),
+        (b"k", BIG, (), (b"k", ROOM - 1, 0)),
+        (BIG, b"v", (), (None, 1, 0)),
+        (None, b"v", (("a", BIG),), (None, 1, 0)),
+        (BIG, BIG, (("a", BIG), ("b", b"1")), (None, ROOM, 0)),
+        (BIG, None, (), (None, None, 0)),
+        (b"k", BIG, (("a", b"1"),), (b"k", ROOM - 1 - 34, 1)),
+    ],
+)
+def test_what_no_record_can_hold_is_cut_and_says_so(key, value, headers, kept):
+    item = Quarantined(Source("t", 0, 0), Reason.TOO_LARGE, "", "intake", key, value, headers)
+    cut = fitted(item, ROOM + OVERHEAD_BYTES)
+    length = None if cut.value is None else len(cut.value)
+    assert (cut.key, length, len(cut.headers)) == kept
+    assert (cut == item) is (cut.bytes_cut == 0) is (key == b"k" and value == b"v")
+    assert decode(cut.key, cut.value, encode(cut)) == cut
+    assert cut.id == item.id
