@@ -5,6 +5,9 @@ from prometheus_client import Counter, Histogram, start_http_server
 INPUTS = Counter("tessera_inputs_total", "Inputs taken", ["service"])
 FACTS = Counter("tessera_facts_total", "Facts written", ["service"])
 VOID = Counter("tessera_void_records_total", "Void records met while reading back", ["service"])
+QUARANTINED = Counter(
+    "tessera_quarantined_total", "Records set aside, each copy counted", ["service", "reason"]
+)
 TURNS = Counter("tessera_turns_total", "Turns that took an input", ["service"])
 STEP = Counter("tessera_step_seconds_total", "Time by step of the turn", ["service", "step"])
 TURN = Histogram(

@@ -1,7 +1,8 @@
 """What stands on `loyalty.quarantine.v1`: the original key and bytes, and why they were not taken.
 
 The value is what arrived, byte for byte; the reason and the origin are headers. The id is derived
-from the origin, so that a record quarantined twice (at least once is the rule) counts once.
+from the origin, so that a record quarantined twice (at least once is the rule) counts once. Only
+what no record can hold is cut, and then says so.
 """
 
 from enum import StrEnum
@@ -14,16 +15,28 @@ from shared.events.wire import Headers, Source, header_map
 DETAIL_LENGTH_MAX = 1_000
 ORIGINAL = "original_"
 """Prefix of the headers that the record arrived with."""
+OVERHEAD_BYTES = 16 * 1024
+"""More than what a record takes beside the key, value and headers that it arrived with."""
+HEADER_OVERHEAD_BYTES = 32
+"""More than what one more header takes beside its name and value."""
 
 
 class Reason(StrEnum):
-    """Why an input stands in quarantine."""
+    """Why an input stands in quarantine, in the order in which it is looked at."""
 
-    NOT_JSON = "not_json"
-    WRONG_ENCODING = "wrong_encoding"
+    EMPTY = "empty"
     TOO_LARGE = "too_large"
     UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_VERSION = "unknown_version"
+    WRONG_ENCODING = "wrong_encoding"
+    NOT_JSON = "not_json"
+    NESTED_TOO_DEEPLY = "nested_too_deeply"
+    NOT_A_NUMBER = "not_a_number"
+    DUPLICATE_FIELD = "duplicate_field"
+    MISSING_FIELD = "missing_field"
     INVALID = "invalid"
+    FRACTIONAL = "fractional"
+    OUT_OF_RANGE = "out_of_range"
     NO_OFFSET = "time_without_offset"
     IN_THE_FUTURE = "time_in_the_future"
     UNKNOWN_BRAND = "unknown_brand"
@@ -42,6 +55,8 @@ class Quarantined(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    bytes_cut: int = 0
+    """How many bytes of key, value and headers are missing; the original stands at `source`."""
 
     @property
     def id(self) -> str:
@@ -57,6 +72,7 @@ def encode(item: Quarantined) -> list[tuple[str, bytes]]:
         ("detail", item.detail[:DETAIL_LENGTH_MAX].encode("utf-8", "replace")),
         ("by", item.by.encode()),
         ("src", item.source.encode()),
+        *([("cut", b"%d" % item.bytes_cut)] if item.bytes_cut else []),
         *((ORIGINAL + name, value) for name, value in item.headers),
     ]
 
@@ -76,4 +92,29 @@ def decode(key: bytes | None, value: bytes | None, headers: Headers) -> Quaranti
             for name, content in headers
             if name.startswith(ORIGINAL)
         ),
+        bytes_cut=int(named.get("cut", b"0")),
+    )
+
+
+def fitted(item: Quarantined, bytes_max: int) -> Quarantined:
+    """The item as it is, or cut to a record of at most `bytes_max`.
+
+    Headers that do not fit in a quarter of that go all together, a key that does not goes too, and
+    the value keeps its beginning.
+    """
+    headers, key, value = item.headers, item.key, item.value
+    size = _size(headers) + len(key or b"") + len(value or b"")
+    room = bytes_max - OVERHEAD_BYTES
+    if size <= room:
+        return item
+    headers = headers if _size(headers) <= room // 4 else ()
+    key = key if len(key or b"") <= room // 4 else None
+    value = value and value[: room - _size(headers) - len(key or b"")]
+    kept = _size(headers) + len(key or b"") + len(value or b"")
+    return item._replace(headers=headers, key=key, value=value, bytes_cut=size - kept)
+
+
+def _size(headers: Headers) -> int:
+    return sum(
+        len(name.encode()) + len(value or b"") + HEADER_OVERHEAD_BYTES for name, value in headers
     )

@@ -1,0 +1,116 @@
+"""Positions in upstream topics against the topics: whether they are still the ones that were read.
+
+Upstream topics are kept as their operator pleases, so offsets may be missing; but nothing may be
+missing that was not taken yet, and what stands before the position must be what was read there.
+Raises Halted with what was seen and what to do. Repairs nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from services.intake.store import Position, Store
+from shared.chain.link import fingerprint
+from shared.stream.log import Bounds, Log, Place, Record
+from shared.stream.positions import Halted
+
+
+class Positions:
+    """The positions of the places that are owned, and which of them were not checked yet.
+
+    A place is read from one record before its position; that one must be the one that was read.
+    """
+
+    def __init__(self) -> None:
+        self.at: dict[Place, Position] = {}
+        self._unchecked: set[Place] = set()
+
+    async def own(self, places: Collection[Place], log: Log, store: Store) -> dict[Place, int]:
+        """Take up new places and drop lost ones; from which offset to read each of them.
+
+        A place that was never read begins at its first record. Raises Halted.
+        """
+        self.at = {place: position for place, position in self.at.items() if place in places}
+        self._unchecked &= set(self.at)
+        fresh = sorted(set(places) - set(self.at))
+        if fresh:
+            bounds = await log.bounds(fresh)
+            stored = await store.positions(fresh)
+            begun = {
+                place: Position(bounds[place].first, None) for place in fresh if place not in stored
+            }
+            if begun:
+                await store.begin(begun)
+                stored = await store.positions(fresh)
+            for place in fresh:
+                _is_within(place, stored[place], bounds[place])
+                if (
+                    stored[place].mark is not None
+                    and stored[place].next_offset > bounds[place].first
+                ):
+                    self._unchecked.add(place)
+            self.at.update(stored)
+        return {
+            place: position.next_offset - (place in self._unchecked)
+            for place, position in self.at.items()
+        }
+
+    def forget(self) -> None:
+        """Drop all places: what is stored counts."""
+        self.at.clear()
+        self._unchecked.clear()
+
+    def checked(self, polled: Mapping[Place, Sequence[Record]]) -> dict[Place, Sequence[Record]]:
+        """What was polled without the records before the positions, which are looked at here.
+
+        Raises Halted where such a record is another one. Where it is gone (compaction) nothing is
+        said.
+        """
+        new: dict[Place, Sequence[Record]] = {}
+        for place, records in polled.items():
+            known = 0
+            if place in self._unchecked and records[0].offset < self.at[place].next_offset:
+                _is_the_same(place, self.at[place], records[0])
+                known = 1
+            self._unchecked.discard(place)
+            if len(records) > known:
+                new[place] = records[known:]
+        return new
+
+    def after(
+        self, polled: Mapping[Place, Sequence[Record]]
+    ) -> dict[Place, tuple[Position, Position]]:
+        """The moves that taking these records means."""
+        return {
+            place: (
+                self.at[place],
+                Position(
+                    records[-1].offset + 1,
+                    fingerprint(records[-1].key, records[-1].value, records[-1].headers),
+                ),
+            )
+            for place, records in polled.items()
+        }
+
+
+def _is_within(place: Place, position: Position, bounds: Bounds) -> None:
+    if bounds.first <= position.next_offset <= bounds.end:
+        return
+    raise Halted(
+        f"{place} holds offsets {bounds.first} to {bounds.end}, but the next one to take is "
+        f"{position.next_offset}: records are missing. Restore the topic, or, {_remedy(place)}"
+    )
+
+
+def _is_the_same(place: Place, position: Position, found: Record) -> None:
+    if fingerprint(found.key, found.value, found.headers) == position.mark:
+        return
+    raise Halted(
+        f"{place} offset {found.offset} is not the record that was read there before: the topic "
+        f"was made anew, edited, or belongs to another cluster. Restore it, or, {_remedy(place)}"
+    )
+
+
+def _remedy(place: Place) -> str:
+    return (
+        f"if {place.topic} was made anew on purpose, run `tessera positions reset {place.topic}`: "
+        "known causes make reading it again harmless"
+    )
