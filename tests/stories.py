@@ -107,7 +107,7 @@ def earned(
         brand="shop",
         receipt_id=name,
         occurred_at=START,
-        basis_minor=points * 100,
+        basis_minor=0,
         program_version=3,
         rounding="floor",
         points=points,
