@@ -20,7 +20,7 @@ from shared.program.plain_yaml import NotPlain, Path, Place, read
 from shared.program.rules import Fixed, Multiplier, PerAmount, PerVisit, Section
 
 FOUND_CHARACTERS_MAX = 60
-_KINDS: Mapping[str, type[Section]] = {
+KINDS: Mapping[str, type[Section]] = {
     "per_amount": PerAmount,
     "per_visit": PerVisit,
     "multiplier": Multiplier,
@@ -80,9 +80,9 @@ def published(program: Program) -> ProgramPublished:
 
 
 def _problem(detail: Mapping[str, Any], data: object, places: Mapping[Path, Place]) -> Problem:
-    path = _path(detail["loc"], data)
+    path, written = _path(detail["loc"], data)
     within: Path = detail.get("ctx", {}).get("within", ())
-    return _at((*path, *within), _message(detail), places)
+    return _at((*path, *within), _message({**detail, "input": written}), places)
 
 
 def _at(path: Path, message: str, places: Mapping[Path, Place]) -> Problem:
@@ -93,8 +93,11 @@ def _at(path: Path, message: str, places: Mapping[Path, Place]) -> Problem:
     return Problem(*places[around], _field(path), message)
 
 
-def _path(loc: Iterable[str | int], data: Any) -> Path:
-    """The path in the document of a location in the model, which names the kinds of rules too."""
+def _path(loc: Iterable[str | int], data: Any) -> tuple[Path, Any]:
+    """The path in the document of a location in the model, and what is written there.
+
+    The model's location names the kinds of rules too, the document's does not.
+    """
     path: Path = ()
     for part in loc:
         if isinstance(data, dict) and part not in data and data.get("kind") == part:
@@ -102,7 +105,7 @@ def _path(loc: Iterable[str | int], data: Any) -> Path:
         path = (*path, part)
         inside = (isinstance(data, dict) and part in data) or isinstance(data, list)
         data = data[part] if inside else None
-    return path
+    return path, data
 
 
 def _field(path: Path) -> str:
@@ -119,9 +122,9 @@ def _message(detail: Mapping[str, Any]) -> str:
         case "inconsistent":
             return str(detail["msg"])
         case "union_tag_not_found":
-            return f"this rule has no kind; allowed: {', '.join(_KINDS)}"
+            return f"this rule has no kind; allowed: {', '.join(KINDS)}"
         case "union_tag_invalid":
-            return f"found the kind {_told(detail['ctx']['tag'])}; allowed: {', '.join(_KINDS)}"
+            return f"found the kind {_told(detail['ctx']['tag'])}; allowed: {', '.join(KINDS)}"
         case _:
             return f"found {_told(detail['input'])}; allowed: {_allowed(detail)}"
 
@@ -133,13 +136,13 @@ def _allowed(detail: Mapping[str, Any]) -> str:
         case "tuple_type":
             return "a list"
         case "too_short":
-            return f"at least {detail['ctx']['min_length']} values"
+            return f"{detail['ctx']['min_length']} or more values"
         case "too_long":
             return f"at most {detail['ctx']['max_length']} values"
         case "string_pattern_mismatch":
             return _worded(detail["ctx"]["pattern"])
         case "string_type" if isinstance(detail["input"], int):
-            return f'text (write it in quotes: "{detail["input"]}")'
+            return f'text (write it in quotes: "{_told(detail["input"])}")'
         case "value_error":
             return str(detail["ctx"]["error"])
         case _:
@@ -158,8 +161,8 @@ def _section(loc: Iterable[str | int]) -> type[Section]:
     """The model at a location."""
     section: type[Section] = Program
     for part in loc:
-        if part in _KINDS:
-            section = _KINDS[str(part)]
+        if part in KINDS:
+            section = KINDS[str(part)]
         elif isinstance(part, str):
             section = next(_sections(section.model_fields[part].annotation))
     return section

@@ -31,13 +31,13 @@ class Unit(StrEnum):
     YEAR = "Y"
 
 
-_LONGEST = {
+_LENGTH = {
     Unit.SECOND: timedelta(seconds=1),
     Unit.MINUTE: timedelta(minutes=1),
     Unit.HOUR: timedelta(hours=1),
     Unit.DAY: timedelta(days=1),
     Unit.WEEK: timedelta(weeks=1),
-    Unit.MONTH: timedelta(days=31),
+    Unit.MONTH: timedelta(days=30),
     Unit.YEAR: timedelta(days=366),
 }
 _CLOCK = (Unit.SECOND, Unit.MINUTE, Unit.HOUR)
@@ -54,7 +54,7 @@ class Duration:
     @property
     def clock(self) -> timedelta | None:
         """The elapsed time, for seconds, minutes and hours; None for units of the calendar."""
-        return self.count * _LONGEST[self.unit] if self.unit in _CLOCK else None
+        return self.count * _LENGTH[self.unit] if self.unit in _CLOCK else None
 
     def __str__(self) -> str:
         """As it is written in a program."""
@@ -72,10 +72,8 @@ def read_duration(value: object) -> Duration:
     if parts is None:
         raise ValueError(_ALLOWED)
     count, unit, suffix = int(parts[1]), Unit(parts[2]), parts[3]
-    if count * _LONGEST[unit] > DURATION_MAX:
-        raise ValueError(
-            f"at most {DURATION_MAX.days} days (`never`, where it may stand, is longer)"
-        )
+    if count > DURATION_MAX // _LENGTH[unit]:
+        raise ValueError(f"at most {DURATION_MAX.days} days, or `never` where it may stand")
     if suffix is None:
         return Duration(count, unit)
     if suffix != "_U":

@@ -47,8 +47,10 @@ def cash_off(
     multiple = _multiple(rules)
     minimum = smallest(rules)
     limit = _limit(rules, order_minor)
+    if asked < minimum:
+        return _refused(RefusalReason.BELOW_MINIMUM, minimum=minimum)
     if rules.above_limit is AboveLimit.REFUSE:
-        return _exactly(rules, asked, available, minimum, multiple, limit)
+        return _exactly(rules, asked, available, multiple, limit)
     points = min(asked, limit)
     points -= points % multiple
     if points < minimum:
@@ -68,11 +70,9 @@ def smallest(rules: CashOffRules) -> int:
 
 
 def _exactly(
-    rules: CashOffRules, asked: int, available: int, minimum: int, multiple: int, limit: int
+    rules: CashOffRules, asked: int, available: int, multiple: int, limit: int
 ) -> CashOff | Refused:
     """The points asked, or a refusal: nothing is clipped."""
-    if asked < minimum:
-        return _refused(RefusalReason.BELOW_MINIMUM, minimum=minimum)
     if asked % multiple:
         return _refused(RefusalReason.NOT_A_MULTIPLE, multiple=multiple)
     if asked > available:

@@ -1,0 +1,147 @@
+"""What earn concludes: given an activity and the version in force, then this fact."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.earn.decide import decide
+from shared.events import registry
+from shared.events.activity import (
+    ActivityRecorded,
+    CustomActionRecorded,
+    PurchaseRecorded,
+    ReferralRecorded,
+    ReturnRecorded,
+    ReviewRecorded,
+)
+from shared.events.base import AMOUNT_MINOR_MAX
+from shared.events.facts import ActivityRefused, PointsEarned, RuleMissed, RuleShare
+from shared.events.ids import activity_cause
+from shared.events.upstream import CustomAction, Purchase, Referral, Return, Review
+from shared.program.model import Program
+from tests.receipts import BASE, earned, program, receipt
+
+ACCOUNT = "shop:jo"
+SHOP = program(BASE, expiry={"after": "1M"})
+WHO = {
+    "event_id": "event-2",
+    "source": "till",
+    "brand": "shop",
+    "member": "jo",
+    "occurred_at": "2026-03-03T12:00:00Z",
+}
+
+
+def purchased(purchase: Purchase) -> PurchaseRecorded:
+    return PurchaseRecorded(account=ACCOUNT, activity=purchase)
+
+
+def decided(recorded: ActivityRecorded, rules: Program | None) -> PointsEarned | ActivityRefused:
+    fact = decide(recorded, rules, activity_cause(ACCOUNT, recorded.activity))
+    wire_type = registry.TYPE_OF[type(fact)]
+    assert registry.decode(wire_type, registry.encode(fact)) == fact
+    return fact
+
+
+def test_a_purchase_is_an_award_with_all_that_explains_it():
+    purchase = receipt(1999, store="7")
+    assert decided(purchased(purchase), SHOP) == PointsEarned(
+        account=ACCOUNT,
+        award_id=activity_cause(ACCOUNT, purchase).id,
+        activity_type="loyalty.activity.purchase.v1",
+        source="till",
+        event_id="event-1",
+        brand="shop",
+        store="7",
+        receipt_id="receipt-1",
+        occurred_at=purchase.occurred_at,
+        money="USD",
+        basis_minor=1999,
+        program_version=1,
+        rounding="floor",
+        breakdown=(RuleShare(rule="base", basis_minor=1999, rate="1/100", exact="1999/100"),),
+        points=19,
+        active_from=purchase.occurred_at,
+        expires_at=datetime(2026, 4, 4, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("purchase", "reason"),
+    [
+        (receipt(0), "no_amount"),
+        (receipt(), "no_matching_line"),
+        (receipt(1999, currency="EUR"), "other_currency"),
+    ],
+)
+def test_an_award_of_nothing_says_why(purchase: Purchase, reason: str):
+    fact = decided(purchased(purchase), SHOP)
+    assert isinstance(fact, PointsEarned)
+    assert (fact.points, fact.why_not) == (0, (RuleMissed(rule="base", reason=reason),))
+
+
+def test_an_award_below_one_point_keeps_its_breakdown():
+    fact = decided(purchased(receipt(99)), SHOP)
+    assert isinstance(fact, PointsEarned)
+    assert (fact.points, [share.exact for share in fact.breakdown]) == (0, ["99/100"])
+
+
+def test_the_award_is_what_a_preview_of_the_purchase_says():
+    purchase = receipt(1999)
+    fact = decided(purchased(purchase), SHOP)
+    preview = earned(SHOP, purchase)
+    for name in preview._fields:
+        assert getattr(fact, name) == getattr(preview, name), name
+
+
+def test_the_same_receipt_has_the_same_award_whatever_its_event():
+    first = decided(purchased(receipt(1999)), SHOP)
+    again = decided(purchased(receipt(1999, event_id="event-9", source="till-2")), SHOP)
+    assert isinstance(first, PointsEarned)
+    assert isinstance(again, PointsEarned)
+    assert first.award_id == again.award_id
+
+
+@pytest.mark.parametrize(
+    ("recorded", "rules", "reason"),
+    [
+        (purchased(receipt(1999)), None, "no_program_in_force"),
+        (purchased(receipt(1999, brand="other")), SHOP, "other_brand"),
+        (purchased(receipt(AMOUNT_MINOR_MAX, 1)), SHOP, "out_of_range"),
+    ],
+)
+def test_a_purchase_that_cannot_be_awarded_is_refused(
+    recorded: PurchaseRecorded, rules: Program | None, reason: str
+):
+    fact = decided(recorded, rules)
+    assert isinstance(fact, ActivityRefused)
+    assert (fact.reason, fact.activity_type) == (reason, "loyalty.activity.purchase.v1")
+
+
+def _returned() -> ReturnRecorded:
+    lines = [{"line_id": "1", "quantity": 1, "amount_minor": 100}]
+    data: dict[str, Any] = {**WHO, "receipt_id": "r", "currency": "USD", "lines": lines}
+    return ReturnRecorded(account=ACCOUNT, activity=Return.model_validate(data))
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        _returned(),
+        ReviewRecorded(account=ACCOUNT, activity=Review.model_validate(WHO)),
+        ReferralRecorded(account=ACCOUNT, activity=Referral.model_validate(WHO)),
+        CustomActionRecorded(
+            account=ACCOUNT, activity=CustomAction.model_validate({**WHO, "action": "ran"})
+        ),
+    ],
+)
+def test_other_activities_are_not_yet_in_any_program(recorded: ActivityRecorded):
+    assert decided(recorded, SHOP) == ActivityRefused(
+        account=ACCOUNT,
+        activity_type=registry.TYPE_OF[type(recorded)],
+        source="till",
+        event_id="event-2",
+        reason="not_in_program",
+        detail="not yet in any program",
+    )
