@@ -14,10 +14,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TESSERA_", extra="ignore")
 
-    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers of Apache Kafka")
+    kafka: str = Field("127.0.0.1:29092", description="Bootstrap servers of Apache Kafka")
     postgres: str = Field(
-        "postgresql://tessera@127.0.0.1:5432/tessera", description="Address of the database"
+        "postgresql://tessera@127.0.0.1:25432/tessera", description="Address of the database"
     )
+    kafka_port: int = Field(29092, ge=1, le=65535, description="Port of the embedded Kafka")
+    postgres_port: int = Field(25432, ge=1, le=65535, description="Port of the embedded Postgres")
     ledger_id: str = Field(
         "", description="Identity of the ledger, drawn once when its topics were made"
     )

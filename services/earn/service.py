@@ -1,12 +1,14 @@
 """The shell of earn: activity in, awards out.
 
-Guarantees: an activity has one award, whatever its repeats, from whichever topic and in any order; an
-award of nothing says why. Does not touch accounts: what an award does to one is redeem's to decide.
+Guarantees: an activity has one award, whatever its repeats, from whichever topic and in any order;
+an award of nothing says why. Does not touch accounts: what an award does to one is redeem's to
+decide.
 """
 
 from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
+from shared.program.catalogue import Catalogue
 
 from services.earn.decide import decide
 from services.earn.projection import KNOWN, LOOKUPS, TABLES, Decided
@@ -16,7 +18,6 @@ from shared.events.base import split_account
 from shared.events.ids import activity_cause
 from shared.events.quarantine import Reason
 from shared.events.topics import ACTIVITY, AWARDS
-from shared.program.catalogue import Catalogue
 from shared.stream.log import Record
 from shared.stream.service import Decision, Input, Recorded, Unreadable
 from shared.stream.store import Need, Rows
@@ -54,7 +55,7 @@ class Earn:
 
     def needs(self, inputs: Sequence[Input], horizon_ms: int) -> Sequence[Need]:
         """Which of these activities are decided already."""
-        return [Need(KNOWN, [input.cause.id for input in inputs if input.cause is not None])]
+        return [Need(KNOWN, [input.cause.id for input in inputs])]
 
     def replay_needs(self, facts: Sequence[Recorded]) -> Sequence[Need]:
         """Nothing: an award stands for itself."""
@@ -66,8 +67,8 @@ class Earn:
 
     def decide(self, state: Decided, input: Input, time_ms: int) -> Iterable[Decision]:
         """One award, or a refusal, for each activity."""
-        recorded, cause = input.message, input.cause
-        assert isinstance(recorded, ActivityRecorded) and cause is not None
+        recorded = input.message
+        assert isinstance(recorded, ActivityRecorded)
         program, _ = split_account(recorded.account)
         version = self.catalogue.version_at(program, recorded.activity.occurred_at)
-        yield Decision(cause, input.body, decide(recorded, version, cause))
+        yield Decision(input.cause, input.body, decide(recorded, version, input.cause))

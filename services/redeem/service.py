@@ -1,14 +1,15 @@
 """The shell of redeem: awards and commands in, the ledger out.
 
-Guarantees: the only writer of the ledger; an award becomes one credit, a key one debit or one refusal,
-a date one expiry. Commands are read before awards, so a backlog of purchases delays a redemption by one
-turn at most, and redemptions go on while earn is down.
+Guarantees: the only writer of the ledger; an award becomes one credit, a key one debit or one
+refusal, a date one expiry. Commands are read before awards, so a backlog of purchases delays a
+redemption by one turn at most, and redemptions go on while earn is down.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
+from shared.program.catalogue import Catalogue
 
 from services.redeem.decide import decide
 from services.redeem.projection import (
@@ -29,16 +30,17 @@ from shared.events import registry
 from shared.events.base import instant
 from shared.events.commands import RedeemPoints, Tick
 from shared.events.facts import PointsEarned
-from shared.events.ids import award_cause, command_cause, digest
+from shared.events.ids import award_cause, command_cause, digest, tick_cause
 from shared.events.quarantine import Reason
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
-from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.log import Record
 from shared.stream.service import Decision, Input, Recorded, Unreadable
 from shared.stream.store import Need, Rows
 
 EARNED = "loyalty.points.earned.v1"
+NO_INPUT = b""
+"""The body digest of what dates brought about: no input was its cause."""
 
 
 class Redeem:
@@ -55,7 +57,7 @@ class Redeem:
         self.catalogue = Catalogue()
 
     def read(self, record: Record) -> Input | Unreadable | None:
-        """A command, or an award that moves points; other facts of earn are none of its business."""
+        """A command, or an award that moves points; other facts of earn are not its business."""
         wire_type = dict(record.headers).get("ce_type", b"").decode("utf-8", "replace")
         value = record.value or b""
         if record.topic == AWARDS.name and wire_type != EARNED:
@@ -76,7 +78,7 @@ class Redeem:
                 cause = command_cause(message.account, message.idempotency_key)
                 return Input(record, message.account, message, cause, digest(value))
             case Tick():
-                return Input(record, message.account, message, None, b"")
+                return Input(record, message.account, message, tick_cause(message), digest(value))
             case _:
                 raise AssertionError(f"{type(message).__name__} is no input of redeem")
 
@@ -84,7 +86,7 @@ class Redeem:
         """Accounts and what is due on them; all open lots only of those that are asked to spend."""
         accounts = {input.account for input in inputs}
         spending = {input.account for input in inputs if isinstance(input.message, RedeemPoints)}
-        causes = [input.cause.id for input in inputs if input.cause is not None]
+        causes = [input.cause.id for input in inputs]
         needs = [
             Need(KNOWN, causes),
             Need(ACCOUNTS, list(accounts)),
@@ -110,11 +112,12 @@ class Redeem:
 
     def decide(self, state: Accounts, input: Input, time_ms: int) -> Iterable[Decision]:
         """What dates have brought about on the account, then what the input does to it."""
-        message, cause = input.message, input.cause
+        message = input.message
         assert isinstance(message, PointsEarned | RedeemPoints | Tick)
         account = state.accounts.get(input.account)
-        for cause, fact in decide(account, message, self._program_at, cause, instant(time_ms)):
-            yield Decision(cause, input.body if cause == input.cause else b"", fact)
+        decided = decide(account, message, self._program_at, input.cause, instant(time_ms))
+        for cause, fact in decided:
+            yield Decision(cause, input.body if cause == input.cause else NO_INPUT, fact)
 
     def _program_at(self, program: str, at: datetime) -> Program | None:
         return self.catalogue.version_at(program, at)

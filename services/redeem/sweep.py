@@ -1,7 +1,7 @@
 """The sweep: asks for the facts that dates have brought about on accounts that nobody touches.
 
-A chore beside the loop. It writes tick commands and decides nothing; when it runs changes no balance,
-since reads and decisions settle by date themselves.
+A chore beside the loop. It writes tick commands and decides nothing; when it runs changes no
+balance, since reads and decisions settle by date themselves.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import structlog
 from shared.events import registry
 from shared.events.base import instant, millis
 from shared.events.commands import Tick
-from shared.events.ids import cause, digest
+from shared.events.ids import digest, tick_cause
 from shared.events.topics import COMMANDS
 from shared.events.wire import context
 from shared.postgres.pool import available
@@ -60,8 +60,8 @@ async def tick_due(shell: Shell) -> int:
 
 def tick_command(account: str, due_ms: int, now_ms: int) -> Outgoing:
     """The command to write down what is due on an account."""
-    value = registry.encode(Tick(account=account, due_at=instant(due_ms)))
-    named = cause("tick", account, str(due_ms))
+    tick = Tick(account=account, due_at=instant(due_ms))
+    value, named = registry.encode(tick), tick_cause(tick)
     wire_type = registry.TYPE_OF[Tick]
     headers = context(id=named.id, source="sweep", type=wire_type, subject=account, time_ms=now_ms)
     headers += [("cause", named.text.encode()), ("body", digest(value))]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from shared.events.base import millis
+from shared.events.commands import Tick
 from shared.events.upstream import Activity, Purchase
 
 NAMESPACE = UUID("6f1d0a5e-5f0e-5d43-9a51-3a2f6c1b7e90")
@@ -47,6 +48,11 @@ def command_cause(account: str, idempotency_key: str) -> Cause:
 def expiry_cause(account: str, lot_id: UUID, expires_at: datetime) -> Cause:
     """A lot passes a date once; a lot whose date was moved passes the new one too."""
     return cause("expiry", account, str(lot_id), str(millis(expires_at)))
+
+
+def tick_cause(tick: Tick) -> Cause:
+    """A tick itself leaves no trace: what it brings about has causes of its own."""
+    return cause("tick", tick.account, str(millis(tick.due_at)))
 
 
 def digest(body: bytes) -> bytes:

@@ -1,28 +1,35 @@
 """The log and the inputs on Apache Kafka, through aiokafka.
 
-Two consumers, inputs and read-back apart, without a group: positions live in the store. Appends go
-as whole batches through an idempotent producer with `acks=all`. While the broker is away calls
-wait, up to a named time, and then raise LogUnavailable; after a failed append the producer is made
-anew, since what it still holds may be appended later (the chain makes such records void).
+No consumer group: positions live in the store. Appends go as whole batches through an idempotent
+producer with `acks=all`. While the broker is away calls wait, up to a named time, and then raise
+LogUnavailable; after a failed append the producer is given up with what it still holds (what is
+under way may be appended later all the same: the chain makes such records void).
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.events.topics import QUARANTINE_BYTES_MAX
+from shared.stream.batches import Fetched
+from shared.stream.fetching import PLACE_BYTES, Fetcher, NotThereYet
+from shared.stream.lane import Lane
 from shared.stream.log import AppendFailed, Bounds, LogUnavailable, Outgoing, Place, Record
 
 BATCH_BYTES_MAX = 256 * 1024
-"""One request's batch: the broker's limit is 1 MiB for a batch, and infra measured no gain above this."""
+"""One request's batch: a broker takes up to 1 MiB; more than this was measured to gain nothing."""
 REQUEST_SECONDS = 10.0
+APPEND_SECONDS = 15.0
 READ_SECONDS = 15.0
+STOP_SECONDS = 2.0
 RETRY_BACKOFF_MS = 50
+READ_WAIT_MS = 100
+"""How long a broker keeps a read of what is not there yet: it holds back other reads meanwhile."""
 FETCH_BYTES = 2 * 1024 * 1024
-Batch = list[Outgoing]
 
 
 def consumer(bootstrap: str, **settings: Any) -> AIOKafkaConsumer:
@@ -58,197 +65,219 @@ def producer(bootstrap: str) -> AIOKafkaProducer:
 
 
 class KafkaLog:
-    """See `shared.stream.log.Log`."""
+    """See `shared.stream.log.Log`; gives up after the seconds that it is made with."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        append_seconds: float = APPEND_SECONDS,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         self.bootstrap = bootstrap
+        self.append_seconds = append_seconds
+        self.read_seconds = read_seconds
         self._producer: AIOKafkaProducer | None = None
         self._producing = asyncio.Lock()
-        self._reader = consumer(bootstrap)
-        self._reading = asyncio.Lock()
-        self._next: dict[Place, int] = {}
+        self._fetcher = Fetcher(bootstrap)
 
     async def start(self) -> None:
         """Connect. Raises LogUnavailable."""
-        try:
-            await self._reader.start()
-        except KafkaError as error:
-            raise LogUnavailable(f"Kafka at {self.bootstrap} cannot be reached: {error}") from error
+        await self._fetcher.start()
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._reader.stop()
-        await self._discard()
+        stopped, self._producer = self._producer, None
+        if stopped is not None:
+            await _stop(stopped)
+        await self._fetcher.close()
 
     # append
 
     async def append(self, batches: Mapping[Place, Sequence[Outgoing]]) -> dict[Place, int]:
         """See `Log.append`."""
+        filled = {place: records for place, records in batches.items() if records}
         try:
-            async with asyncio.timeout(REQUEST_SECONDS + 5.0):
+            async with asyncio.timeout(self.append_seconds):
                 producing = await self._started()
                 sent = await asyncio.gather(
-                    *(_send(producing, place, records) for place, records in batches.items())
+                    *(_send(producing, place, records) for place, records in filled.items())
                 )
         except (KafkaError, OSError, TimeoutError) as error:
-            await self._discard()
+            await self._give_up()
             raise AppendFailed(f"{type(error).__name__}: {error}") from error
         except asyncio.CancelledError:
-            await self._discard()
+            await self._give_up()
             raise
-        return dict(zip(batches, sent, strict=True))
+        return dict(zip(filled, sent, strict=True))
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._producing:
             if self._producer is None:
                 fresh = producer(self.bootstrap)
-                await fresh.start()
+                try:
+                    await fresh.start()
+                except BaseException:
+                    await _abandon(fresh)
+                    raise
                 self._producer = fresh
             return self._producer
 
-    async def _discard(self) -> None:
+    async def _give_up(self) -> None:
         abandoned, self._producer = self._producer, None
         if abandoned is not None:
-            stopping = asyncio.create_task(abandoned.stop())
-            await asyncio.wait([stopping], timeout=1.0)
+            await _abandon(abandoned)
 
     # read
 
     async def read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
-        """See `Log.read`."""
-        async with self._reading:
-            try:
-                async with asyncio.timeout(READ_SECONDS):
-                    return await self._read(ends)
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._next.clear()
-                raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+        """See `Log.read`.
 
-    async def _read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
-        self._go_to({place: bounds.first for place, bounds in ends.items()})
+        An offset without a record (Kafka's own transaction markers take one) comes as a record
+        without key, value and headers, so that every reader counts the same.
+        """
         found: dict[Place, list[Record]] = {place: [] for place in ends}
-        open_places = {place for place, bounds in ends.items() if bounds.first < bounds.end}
-        while open_places:
-            fetched = await self._reader.getmany(
-                *(TopicPartition(*place) for place in open_places), timeout_ms=1_000
-            )
-            for partition, records in fetched.items():
-                place = Place(partition.topic, partition.partition)
-                end = ends[place].end
-                self._next[place] = records[-1].offset + 1
-                if self._next[place] > end:  # what is read beyond the end is read again next time
-                    records = [record for record in records if record.offset < end]
-                    del self._next[place]
-                found[place].extend(records)
-                if found[place] and found[place][-1].offset == end - 1:
-                    open_places.discard(place)
+        nexts = {place: bounds.first for place, bounds in ends.items() if bounds.first < bounds.end}
+
+        async def go_on() -> None:
+            while nexts:
+                try:
+                    chunks = await self._fetcher.fetch(nexts, READ_WAIT_MS)
+                except OffsetOutOfRangeError as error:
+                    why = await self._why_out_of_range(nexts)
+                    raise why from error
+                for chunk in chunks:
+                    place, end = chunk.place, ends[chunk.place].end
+                    first, records = chunk.next, chunk.take(PLACE_BYTES, end)
+                    found[place].extend(_without_gaps(place, first, records, min(chunk.next, end)))
+                    nexts[place] = chunk.next
+                    if chunk.next >= end:
+                        del nexts[place]
+
+        try:
+            await self._fetcher.patiently(go_on, self.read_seconds)
+        except LogUnavailable as error:
+            waiting = ", ".join(f"{place} from {offset}" for place, offset in nexts.items())
+            raise LogUnavailable(f"{error}; not read: {waiting}") from error
         return found
 
-    def _go_to(self, firsts: Mapping[Place, int]) -> None:
-        assigned = self._reader.assignment()
-        if not {TopicPartition(*place) for place in firsts} <= assigned:
-            self._reader.assign(
-                [*assigned, *(TopicPartition(*p) for p in firsts if p not in assigned)]
-            )
-            for place in assigned:
-                self._reader.seek(place, self._next.setdefault(Place(*place), 0))
-        for place, first in firsts.items():
-            if self._next.get(place) != first:
-                self._reader.seek(TopicPartition(*place), first)
-                self._next[place] = first
+    async def _why_out_of_range(self, nexts: Mapping[Place, int]) -> Exception:
+        """What is gone will not come back; what is not there yet may be about to."""
+        bounds = await self._fetcher.bounds(nexts)
+        for place, offset in nexts.items():
+            if offset < bounds[place].first:
+                return LogUnavailable(f"{place} begins at {bounds[place].first}, after {offset}")
+        return NotThereYet(", ".join(f"{place} ends at {b.end}" for place, b in bounds.items()))
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         """See `Log.bounds`."""
-        partitions = [TopicPartition(*place) for place in places]
-        try:
-            firsts = await self._reader.beginning_offsets(partitions)
-            ends = await self._reader.end_offsets(partitions)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{type(error).__name__}: {error}") from error
-        return {Place(*place): Bounds(firsts[place], ends[place]) for place in partitions}
+        asked = list(places)
+        return await self._fetcher.patiently(lambda: self._fetcher.bounds(asked), self.read_seconds)
 
     async def partitions(self, topic: str) -> int:
         """See `Log.partitions`."""
-        try:
-            metadata = await self._reader._client.fetch_all_metadata()
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise LogUnavailable(f"{type(error).__name__}: {error}") from error
-        return len(metadata.partitions_for_topic(topic) or ())
+        return await self._fetcher.patiently(
+            lambda: self._fetcher.partitions(topic), self.read_seconds
+        )
+
+
+def _without_gaps(place: Place, first: int, records: list[Fetched], end: int) -> list[Fetched]:
+    """The records of `first` to `end`, with empty ones where there is none."""
+    if len(records) == end - first:
+        return records
+    by_offset = {record.offset: record for record in records}
+    return [
+        by_offset.get(offset) or Fetched(*place, offset, 0, None, None, ())
+        for offset in range(first, end)
+    ]
 
 
 async def _send(producing: AIOKafkaProducer, place: Place, records: Sequence[Outgoing]) -> int:
-    """Append records to one partition as few batches, one after the other; the last one's offset."""
-    offset = -1
+    """Append records to one place as few batches, one after the other; the last one's offset."""
     batch = producing.create_batch()
     for record in records:
-        appended = batch.append(
-            key=record.key, value=record.value, timestamp=None, headers=record.headers
-        )
-        if appended is None:
-            offset = await _sent(producing, place, batch)
+        if not _added(batch, record):
+            await _sent(producing, place, batch)
             batch = producing.create_batch()
-            batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
-    return max(offset, await _sent(producing, place, batch))
+            _added(batch, record)  # alone in a batch, a record may have any size
+    return await _sent(producing, place, batch)
+
+
+def _added(batch: Any, record: Outgoing) -> bool:
+    headers = list(record.headers)
+    added = batch.append(key=record.key, value=record.value, timestamp=None, headers=headers)
+    return added is not None
 
 
 async def _sent(producing: AIOKafkaProducer, place: Place, batch: Any) -> int:
     batch.close()
     sending = await producing.send_batch(batch, place.topic, partition=place.partition)
     metadata = await sending
-    return int(metadata.offset) + batch.record_count() - 1
+    return int(metadata.offset) + int(batch.record_count()) - 1
+
+
+async def _stop(producing: AIOKafkaProducer) -> None:
+    """Disconnect once what was sent is acknowledged, or after a named time."""
+    stopping = asyncio.ensure_future(producing.stop())
+    await asyncio.wait([stopping], timeout=STOP_SECONDS)
+    if not stopping.done():
+        await _abandon(producing)
+        await stopping
+
+
+async def _abandon(producing: AIOKafkaProducer) -> None:
+    """Disconnect and forget what was not acknowledged; the client's own stop would wait for it."""
+    sending = producing._sender.sender_task  # noqa: SLF001  (of a client whose version is pinned)
+    if sending is not None:
+        sending.cancel()
+    await producing.client.close()
+    if sending is not None:
+        await asyncio.wait([sending])
 
 
 class KafkaInputs:
-    """See `shared.stream.log.Inputs`; records of earlier `topics` come before those of later ones."""
+    """See `shared.stream.log.Inputs`; records of earlier `topics` come before those of later ones.
+
+    Each topic is fetched over a connection of its own, so that a backlog of one delays none other.
+    """
 
     def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
-        self.topics = tuple(topics)
-        self._consumer = consumer(bootstrap)
-        self._places: list[list[TopicPartition]] = []
+        self._arrived = asyncio.Event()
+        self._lanes = {topic: Lane(bootstrap, self._arrived) for topic in topics}
 
     async def start(self) -> None:
         """Connect. Raises LogUnavailable."""
-        try:
-            await self._consumer.start()
-        except KafkaError as error:
-            raise LogUnavailable(str(error)) from error
+        for lane in self._lanes.values():
+            await lane.start()
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        for lane in self._lanes.values():
+            await lane.close()
 
     def assign(self, positions: Mapping[Place, int]) -> None:
         """See `Inputs.assign`."""
-        places = [TopicPartition(*place) for place in positions]
-        self._consumer.assign(places)
-        for place, offset in positions.items():
-            self._consumer.seek(TopicPartition(*place), offset)
-        by_topic = [[place for place in places if place.topic == topic] for topic in self.topics]
-        self._places = [group for group in by_topic if group]
+        for topic, lane in self._lanes.items():
+            lane.assign(
+                {place: offset for place, offset in positions.items() if place.topic == topic}
+            )
 
     async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
         """See `Inputs.poll`."""
-        polled: dict[Place, list[Record]] = {}
-        if not self._places:
-            await asyncio.sleep(wait_ms / 1000)
-            return polled
-        try:
-            if len(self._places) > 1:
-                for group in self._places:
-                    if limit > 0:
-                        taken = await self._consumer.getmany(
-                            *group, timeout_ms=0, max_records=limit
-                        )
-                        limit -= _take(taken, polled)
-            if not polled:
-                taken = await self._consumer.getmany(timeout_ms=wait_ms, max_records=limit)
-                _take(taken, polled)
-        except (KafkaError, OSError) as error:
-            raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+        polled = self._take(limit)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_ms / 1000):
+                while not polled:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    polled = self._take(limit)
         return polled
 
-
-def _take(taken: Mapping[TopicPartition, list[Any]], polled: dict[Place, list[Record]]) -> int:
-    for partition, records in taken.items():
-        polled[Place(partition.topic, partition.partition)] = records
-    return sum(map(len, taken.values()))
+    def _take(self, limit: int) -> dict[Place, list[Record]]:
+        polled: dict[Place, list[Record]] = {}
+        for lane in self._lanes.values():
+            if limit > 0:
+                taken = lane.take(limit)
+                limit -= sum(map(len, taken.values()))
+                polled.update(taken)
+        return polled

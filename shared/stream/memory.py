@@ -1,4 +1,4 @@
-"""The log, the inputs and the store in memory: for tests, for the simulator, and for `tessera verify`.
+"""The log, the inputs and the store in memory: for tests, the simulator, and `tessera verify`.
 
 Passes the contract suite of the real adapters. Deterministic: no clock, no random, no tasks.
 """
@@ -38,6 +38,7 @@ class MemoryLog:
             for topic, count in topics.items()
             for partition in range(count)
         }
+        self.firsts = dict.fromkeys(self.records, 0)
 
     def put(self, place: Place, outgoing: Outgoing) -> int:
         """Append one record at once; its offset."""
@@ -56,11 +57,16 @@ class MemoryLog:
         )
         return len(records) - 1
 
+    def delete_before(self, place: Place, offset: int) -> None:
+        """Forget the records before `offset`, as retention does."""
+        self.firsts[place] = offset
+
     async def append(self, batches: Mapping[Place, Sequence[Outgoing]]) -> dict[Place, int]:
         """See `Log.append`."""
         return {
             place: [self.put(place, record) for record in records][-1]
             for place, records in batches.items()
+            if records
         }
 
     async def read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
@@ -68,14 +74,14 @@ class MemoryLog:
         found: dict[Place, list[Record]] = {}
         for place, (first, end) in ends.items():
             records = self.records[place]
-            if end > len(records) or first < 0:
-                raise LogUnavailable(f"{place} holds {len(records)} records, not up to {end}")
-            found[place] = list(records[first:end])
+            found[place] = list(records[first:end]) if first < end else []
+            if found[place] and (first < self.firsts[place] or end > len(records)):
+                raise LogUnavailable(f"{place} holds {self.firsts[place]} to {len(records)}")
         return found
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         """See `Log.bounds`."""
-        return {place: Bounds(0, len(self.records[place])) for place in places}
+        return {place: Bounds(self.firsts[place], len(self.records[place])) for place in places}
 
     async def partitions(self, topic: str) -> int:
         """See `Log.partitions`."""
@@ -100,8 +106,9 @@ class MemoryInputs:
         for place in sorted(self.positions, key=lambda p: (self.order[p.topic], p.partition)):
             records = self.log.records[place]
             position = self.positions[place]
-            if position > len(records):
-                raise LogUnavailable(f"{place} ends at {len(records)}, before offset {position}")
+            if not self.log.firsts[place] <= position <= len(records):
+                held = f"{self.log.firsts[place]} to {len(records)}"
+                raise LogUnavailable(f"{place} holds {held}, but not offset {position}")
             taken: list[Record] = list(records[position : position + limit])
             if taken:
                 found[place] = taken
@@ -170,7 +177,7 @@ class MemoryStore:
         """See `Store.begin`."""
         self.positions.setdefault((position.topic, position.partition), position)
 
-    async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:
+    async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:  # noqa: FBT001
         """See `Store.fold`."""
         place = (old.topic, old.partition)
         if not self.at(self.positions.get(place), old):

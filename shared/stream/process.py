@@ -1,42 +1,40 @@
 """A deciding service as a process: connects, checks, migrates, and runs until it is told to stop.
 
-Exit codes: 0 told to stop, 3 halted (log and store contradict each other, or topics are wrong). Both say
-why in the last log line.
+Exit codes: 0 told to stop, 3 halted (log and store contradict each other, or topics are wrong).
+Both say why in the last log line.
 """
 
 import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 
+from shared.events.topics import QUARANTINE
 from shared.metrics import ServiceMeter, serve_metrics
 from shared.postgres.migrations import STREAM, migrate
 from shared.postgres.pool import available, connect
 from shared.postgres.rows import PostgresStore
-from shared.program.catalogue import Catalogue
 from shared.settings import Settings
 from shared.stream.kafka import KafkaInputs, KafkaLog
 from shared.stream.limits import Limits
 from shared.stream.membership import Membership
 from shared.stream.opening import Ledger, Opening, Owner
 from shared.stream.programs import Programs
-from shared.stream.records import UnreadableFact
 from shared.stream.runner import Runner
 from shared.stream.service import Service, State
 from shared.stream.topics_setup import check_topics
 from shared.stream.turn import Turn
-from shared.events.topics import QUARANTINE
 from shared.version import VERSION
 
 S = TypeVar("S", bound=State)
 logger = structlog.get_logger()
-Chore = Callable[["Shell"], Awaitable[None]]
+Chore = Callable[["Shell"], Coroutine[None, None, None]]
 
 
 class SystemClock:
@@ -47,17 +45,11 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
-class WithPrograms(Protocol):
-    """A service that decides by the programs that are published."""
-
-    catalogue: Catalogue
-
-
 class Shell:
     """What a service's own chores (a sweep, say) may use: the log, the pool, and what is owned."""
 
     def __init__(
-        self, settings: Settings, log: KafkaLog, pool: asyncpg.Pool, runner: Runner[State]
+        self, settings: Settings, log: KafkaLog, pool: asyncpg.Pool, runner: Runner[Any]
     ) -> None:
         self.settings = settings
         self.log = log
@@ -66,7 +58,7 @@ class Shell:
 
 
 async def serve(
-    service: Service[S] , settings: Settings, stop: asyncio.Event, *, chores: Sequence[Chore] = ()
+    service: Service[S], settings: Settings, stop: asyncio.Event, *, chores: Sequence[Chore] = ()
 ) -> None:
     """Run a deciding service until `stop` is set. Raises Halted, TopicsWrong, UnreadableFact."""
     async with AsyncExitStack() as stack:
@@ -127,6 +119,6 @@ async def _runner(
     )
 
     async def prepare() -> None:
-        service.catalogue = await programs.refresh()  # type: ignore[attr-defined]
+        service.catalogue = await programs.refresh()
 
     return Runner(turn, opening, inputs, membership, prepare)

@@ -1,4 +1,4 @@
-"""The process of a deciding service: owns partitions, opens them, turns, and opens afresh after a failure.
+"""The process of a deciding service: owns partitions, opens them, turns, and starts over.
 
 Guarantees: nothing survives a failed turn but the store and the log. Contradictions between the two
 (`Halted`) end the process; everything else is tried again, with a growing, jittered pause.
@@ -6,13 +6,12 @@ Guarantees: nothing survives a failed turn but the store and the log. Contradict
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from shared.stream.log import Inputs, LogUnavailable, Place
-from shared.stream.membership import Membership
 from shared.stream.opening import Opening
 from shared.stream.positions import Outpaced
 from shared.stream.service import State
@@ -24,6 +23,20 @@ COMMIT_SECONDS = 2.0
 logger = structlog.get_logger()
 
 
+class Group(Protocol):
+    """Who spreads partitions over processes; see `shared.stream.membership`."""
+
+    changed: asyncio.Event
+
+    def places(self) -> frozenset[Place]:
+        """What this process should own now."""
+        ...
+
+    async def committed(self, nexts: Mapping[Place, int]) -> None:
+        """How far this process is."""
+        ...
+
+
 class Runner(Generic[S]):
     """Runs turns over the partitions that the group gives to this process."""
 
@@ -32,14 +45,16 @@ class Runner(Generic[S]):
         turn: Turn[S],
         opening: Opening[S],
         inputs: Inputs,
-        membership: Membership,
+        membership: Group,
         prepare: Callable[[], Awaitable[object]],
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.turn = turn
         self.opening = opening
         self.inputs = inputs
         self.membership = membership
         self.prepare = prepare
+        self.jitter = jitter
         self.failures = 0
         self._committed_at = 0.0
 
@@ -95,7 +110,7 @@ class Runner(Generic[S]):
         limits = self.turn.limits
         self.failures += 1
         pause = min(limits.reopen_seconds * 2 ** min(self.failures, 16), limits.reopen_seconds_max)
-        await asyncio.sleep(pause * (0.5 + random.random() / 2))  # jitter, nothing is decided by it
+        await asyncio.sleep(pause * (0.5 + self.jitter() / 2))
         self.membership.changed.set()
 
     async def _tell_group(self) -> None:

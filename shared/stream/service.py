@@ -1,4 +1,4 @@
-"""What a deciding service brings to the loop: how it reads inputs, decides, evolves and writes rows.
+"""What a deciding service brings to the loop: how it reads inputs, decides and evolves rows.
 
 Everything here is pure. The loop brings the rest: polling, one snapshot, the chain, the append, the
 read-back, the fold, positions, known causes and quarantine.
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from shared.events.ids import Cause
 from shared.events.quarantine import Reason
 from shared.events.topics import Topic
+from shared.program.catalogue import Catalogue
 from shared.stream.log import Record
 from shared.stream.store import Lookup, Need, Rows, Table, Writes
 
@@ -23,7 +24,7 @@ class Input(NamedTuple):
     record: Record
     account: str
     message: BaseModel
-    cause: Cause | None
+    cause: Cause
     body: bytes
 
 
@@ -55,7 +56,7 @@ class Recorded(NamedTuple):
 
 
 class State(Protocol):
-    """What a service knows of the accounts of a batch; evolves, and knows which rows have changed."""
+    """What a service knows of the accounts of a batch; evolves, and knows which rows changed."""
 
     def body_of(self, cause: Cause) -> bytes | None:
         """The body digest under which a cause was decided; None if it was not."""
@@ -76,19 +77,45 @@ S = TypeVar("S", bound=State)
 class Service(Protocol[S]):
     """A deciding service."""
 
-    name: str
-    output: Topic
-    inputs: tuple[Topic, ...]
-    tables: tuple[Table, ...]
-    lookups: tuple[Lookup, ...]
-    fold_version: int
+    catalogue: Catalogue
+    """The programs that it decides by; the loop keeps it up to date between turns."""
+
+    @property
+    def name(self) -> str:
+        """The service's name: of its schema, its group and its chains' writer."""
+        ...
+
+    @property
+    def output(self) -> Topic:
+        """The fact topic that it alone writes."""
+        ...
+
+    @property
+    def inputs(self) -> tuple[Topic, ...]:
+        """What it reads; records of earlier topics are taken before those of later ones."""
+        ...
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Its projection."""
+        ...
+
+    @property
+    def lookups(self) -> tuple[Lookup, ...]:
+        """How it looks rows up."""
+        ...
+
+    @property
+    def fold_version(self) -> int:
+        """Raised when the same facts give other rows than before: then a rebuild is due."""
+        ...
 
     def read(self, record: Record) -> Input | Unreadable | None:
         """What an input record says; None if it is none of this service's business."""
         ...
 
     def needs(self, inputs: Sequence[Input], horizon_ms: int) -> Sequence[Need]:
-        """The rows that deciding these inputs takes; `horizon_ms` is later than any decision's time."""
+        """The rows that deciding these inputs takes; no decision's time is after `horizon_ms`."""
         ...
 
     def replay_needs(self, facts: Sequence[Recorded]) -> Sequence[Need]:
@@ -100,7 +127,7 @@ class Service(Protocol[S]):
         ...
 
     def decide(self, state: S, input: Input, time_ms: int) -> Iterable[Decision]:
-        """What the input brings about, in order; each decision is evolved before the next is asked for.
+        """What the input brings about, in order; each is evolved before the next is asked for.
 
         Never raises for an input: what cannot be decided is a fact that says why.
         """

@@ -1,8 +1,9 @@
 """The turn: poll → load → decide → append → read_back → fold → answer, for all deciding services.
 
-Guarantees, with `shared.stream.opening`: each input has one effect, each fact is decided on exactly the
-state that it is chained to, callers learn only what is folded. Any failure ends the turn with nothing
-remembered; the owner opens the partition afresh. Does not retry, does not assign partitions.
+Guarantees, with `shared.stream.opening`: each input has one effect, each fact is decided on exactly
+the state that it is chained to, callers learn only what is folded. Any failure ends the turn with
+nothing remembered; the owner opens the partition afresh. Does not retry, does not assign
+partitions.
 """
 
 import asyncio
@@ -17,7 +18,6 @@ from shared.chain.link import Head, fingerprint, follow
 from shared.events import quarantine
 from shared.events.base import instant
 from shared.events.facts import InputRejected
-from shared.events.ids import cause
 from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import COMMANDS, QUARANTINE, RECORD_BYTES_MAX
 from shared.events.wire import Source
@@ -41,13 +41,13 @@ Marks = dict[Place, InputMark]
 
 
 class InputAhead(LogUnavailable):
-    """An input is stamped later than now: the clocks of broker and service disagree. Waits for it."""
+    """An input is stamped later than now: broker and service disagree on the time. Waits for it."""
 
     def __init__(self, place: Place, record: Record, tolerated_ms: int) -> None:
         super().__init__(
             f"{place} offset {record.offset} is stamped {instant(record.timestamp)}, more than "
-            f"{tolerated_ms} ms ahead of this machine's clock; set the clocks of this machine and of "
-            "the broker"
+            f"{tolerated_ms} ms ahead of this machine's clock; set the clocks of this machine and "
+            "of the broker"
         )
 
 
@@ -114,7 +114,10 @@ class Turn(Generic[S]):
         self.void = 0
 
     async def run(self) -> int:
-        """One turn; how many inputs it took. Raises Outpaced, Halted, LogUnavailable, StoreUnavailable."""
+        """One turn; how many inputs it took.
+
+        Raises Outpaced, Halted, LogUnavailable, StoreUnavailable.
+        """
         void_before = self.void
         started = perf_counter()
         polled = await self.inputs.poll(self.limits.inputs_per_turn, self.limits.poll_wait_ms)
@@ -234,13 +237,12 @@ class Turn(Generic[S]):
     def _decide_one(self, plan: Plan[S], input: Input) -> None:
         """One input: known, in conflict, or decided. Never raises for what the input says."""
         plan.notify = plan.notify or input.record.topic == COMMANDS.name
-        if input.cause is not None:
-            known = plan.state.body_of(input.cause)
-            if known is not None:
-                if known != input.body:
-                    detail = f"{input.cause.text} was decided with another content"
-                    self._quarantine(plan, input.record, Unreadable(Reason.CONFLICT, detail))
-                return
+        known = plan.state.body_of(input.cause)
+        if known is not None:
+            if known != input.body:
+                detail = f"{input.cause.text} was decided with another content"
+                self._quarantine(plan, input.record, Unreadable(Reason.CONFLICT, detail))
+            return
         time_ms = max(input.record.timestamp, plan.head.time_ms)
         try:
             for decision in self.service.decide(plan.state, input, time_ms):
@@ -309,8 +311,8 @@ class Turn(Generic[S]):
     def _confirm(self, plan: Plan[S], records: Sequence[Record]) -> int:
         """Walk what was read by the validity rule: how many records are void.
 
-        Own records are known byte for byte, which is cheaper than hashing them once more. A valid record
-        that is not the next own one means that another owner appended first.
+        Own records are known byte for byte, which is cheaper than hashing them once more. A valid
+        record that is not the next own one means that another owner appended first.
         """
         head = Head(plan.position.head, plan.position.seq, plan.position.time_ms)
         confirmed = 0
@@ -364,7 +366,7 @@ class Turn(Generic[S]):
     # answer
 
     def _answer(self, plans: Mapping[int, Plan[S]]) -> None:
-        """Those who listen were told by the commit itself; the owner goes on from the new positions."""
+        """Who listens was told by the commit itself; the owner goes on from the new positions."""
         for partition, plan in plans.items():
             assert plan.after is not None
             self.positions[partition] = plan.after
@@ -377,10 +379,9 @@ def _merged(one: Need, other: Need) -> Need:
 
 def _rejected(input: Input, error: Exception) -> Decision:
     record = input.record
-    src = Source(record.topic, record.partition, record.offset).encode().decode()
     named = dict(record.headers)
     return Decision(
-        cause=input.cause or cause("input", input.account, src),
+        cause=input.cause,
         body=input.body,
         fact=InputRejected(
             account=input.account,

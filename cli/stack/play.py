@@ -1,0 +1,162 @@
+"""The demo: publish the program, play the year of purchases, redeem for every household, sum up."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from time import monotonic
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn
+from rich.progress import TimeRemainingColumn
+
+from cli.program import publish_file
+from cli.stack.host import ROOT, Host
+from cli.stack.progress import Progress, Totals
+from shared.local.child import Child
+
+GROCER = ROOT / "programs" / "grocer.yaml"
+LOOK_SECONDS = 0.25
+
+
+class DemoFailed(Exception):
+    """A part of the demo did not come to its end."""
+
+
+async def play(host: Host, console: Console) -> None:
+    """Play the demo to its end and print the summary. Raises DemoFailed."""
+    started = monotonic()
+    await publish_file(host.bootstrap, GROCER)
+    looking = Progress(host.bootstrap, host.dsn)
+    await looking.start()
+    try:
+        before = await looking.totals()
+        await _purchases(host, looking, console)
+        played = monotonic() - started
+        await _redemptions(host, console)
+        await _print_summary(host, looking, console, before, played)
+    finally:
+        await looking.close()
+
+
+async def _purchases(host: Host, looking: Progress, console: Console) -> None:
+    """Publish the year and wait until all of it is folded."""
+    publisher = _demo(host, "publisher", "--bootstrap", host.bootstrap)
+    publisher.spawn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Bar(*columns, console=console) as bar:
+            task = bar.add_task("purchases", total=None, rate=0.0)
+            first, began, shown = None, monotonic(), False
+            async for published, total in _published(publisher):
+                credited, _ = await looking.purchases()
+                if first is None:
+                    first = credited
+                seconds = max(monotonic() - began, 0.001)
+                rate = (credited - first) / seconds
+                bar.update(task, total=total or None, completed=min(credited, total), rate=rate)
+                if credited and not shown:
+                    shown = True
+                    await _print_first_balance(host, looking, bar.console)
+                if published is None and sum((await looking.lag()).values()) == 0:
+                    break
+    finally:
+        await publisher.stop(signal.SIGTERM, 5)
+
+
+async def _published(publisher: Child) -> AsyncIterator[tuple[int | None, int]]:
+    """What the publisher says, over and over: (published, total); None once all is published."""
+    total = 0
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        said = _last_json(publisher)
+        total = said.get("total", total)
+        if publisher.is_alive:
+            yield said.get("published", 0), total
+        elif publisher.exit_code == 0:
+            yield None, total
+        else:
+            raise DemoFailed(f"the publisher ended:\n{publisher.tail()}")
+
+
+async def _redemptions(host: Host, console: Console) -> None:
+    """Redeem for every household that can."""
+    till = _demo(host, "redeem", "--api", host.api)
+    till.spawn()
+    try:
+        with console.status("redeeming for every household that can"):
+            await till.ended()
+    finally:
+        await till.stop(signal.SIGTERM, 5)
+    said = _last_json(till)
+    if till.exit_code != 0 or "households" not in said:
+        raise DemoFailed(f"redeeming ended:\n{till.tail()}")
+    console.print(
+        f"redemptions  {said['redeemed']:,} of {said['households']:,} households, "
+        f"{said['points']:,} points = ${said['points'] / 100:,.2f}; refused {said['refused']:,}"
+    )
+
+
+def _demo(host: Host, part: str, *arguments: str) -> Child:
+    """A part of the demo as a process of its own, as an upstream system would be."""
+    home = host.settings.home.absolute()
+    return Child(
+        command=(sys.executable, "-m", f"cli.demo.{part}", *arguments, "--home", str(home)),
+        folder=ROOT,
+        log=home / "logs" / f"demo-{part}.log",
+        environment=host.environment,
+        orphaned=signal.SIGTERM,
+    )
+
+
+def _last_json(child: Child) -> dict[str, Any]:
+    for line in reversed(child.output().splitlines()):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict):
+            return said
+    return {}
+
+
+async def _print_first_balance(host: Host, looking: Progress, console: Console) -> None:
+    accounts = await looking.examples()
+    if accounts:
+        console.print(f"first balance: [bold]curl {member_url(host.api, accounts[0])}[/bold]")
+
+
+async def _print_summary(
+    host: Host, looking: Progress, console: Console, before: Totals, seconds: float
+) -> None:
+    now = await looking.totals()
+    facts = now.facts - before.facts
+    console.print()
+    console.print(f"events       {now.facts:,} facts on the log, {facts:,} of them in this run")
+    console.print(f"rate         {facts / seconds:,.0f} events/s over {seconds:,.0f} s")
+    console.print(f"members      {now.members:,}")
+    console.print(f"points       earned {now.earned:,}")
+    console.print(f"             redeemed {now.redeemed:,}")
+    console.print(f"             expired {now.expired:,}")
+    console.print()
+    console.print("three members to look at:")
+    for account in await looking.examples():
+        url = member_url(host.api, account)
+        console.print(f"  curl {url}", soft_wrap=True)
+        console.print(f"  curl '{url}/entries?limit=5'", soft_wrap=True)
+
+
+def member_url(api: str, account: str) -> str:
+    """The address of a member's balance."""
+    program, _, member = account.partition(":")
+    return f"{api}/v1/programs/{program}/members/{member}"
+
+

@@ -1,0 +1,190 @@
+"""`tessera run`, `up`, `down`, `status`, `logs`: all of Tessera on this machine."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from rich.console import Console
+
+from cli.stack.host import ROOT, Host, NotReady
+from cli.stack.ledger import LedgerMismatch
+from cli.stack.play import DemoFailed, play
+from shared.local import LocalServerError
+from shared.settings import Settings
+from shared.stream.log import LogUnavailable
+from shared.stream.topics_setup import TopicsWrong
+
+EXPECTED = (
+    LocalServerError,
+    LedgerMismatch,
+    TopicsWrong,
+    LogUnavailable,
+    NotReady,
+    DemoFailed,
+)
+"""What may stand in the way of a start; each message says what to do."""
+UP_SECONDS_MAX = 180.0
+DOWN_SECONDS_MAX = 60.0
+POLL_SECONDS = 0.1
+
+
+def run(*, demo: bool) -> int:
+    """Start everything, play the demo, stay until Ctrl-C; the exit code."""
+    console = Console(highlight=False)
+    try:
+        return asyncio.run(_run(Settings(), console, demo=demo))
+    except EXPECTED as error:
+        console.print(f"\n[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
+        return 1
+
+
+async def _run(settings: Settings, console: Console, *, demo: bool) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    host = Host(settings, lambda line: console.print(f"· {line}", soft_wrap=True))
+    work = asyncio.create_task(_work(host, console, demo=demo))
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            await work
+        return 0
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        console.print("\nstopping, services first; the data stays in", str(settings.home))
+        await host.stop()
+
+
+async def _work(host: Host, console: Console, *, demo: bool) -> None:
+    await host.start()
+    console.print(f"API          {host.api}/docs")
+    watching = asyncio.create_task(host.watch())
+    try:
+        if demo:
+            playing = asyncio.create_task(play(host, console))
+            await asyncio.wait([watching, playing], return_when=asyncio.FIRST_COMPLETED)
+            if playing.done():
+                await playing
+            else:
+                playing.cancel()
+        console.print(f"\nAPI documentation: {host.api}/docs")
+        console.print("running; Ctrl-C stops everything")
+        await watching
+    finally:
+        watching.cancel()
+
+
+def up() -> int:
+    """Start everything in the background and return when it is ready; the exit code."""
+    console = Console(highlight=False)
+    settings = Settings()
+    if running(settings) is not None:
+        console.print(f"it runs already; see `tessera status` (folder {settings.home})")
+        return 0
+    settings.home.mkdir(parents=True, exist_ok=True)
+    log = settings.home / "host.log"
+    with log.open("wb") as output:
+        host = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "run", "--data", "none"],
+            cwd=ROOT,
+            env={**os.environ, "TESSERA_HOME": str(settings.home.absolute())},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = monotonic() + UP_SECONDS_MAX
+    while "running; Ctrl-C" not in log.read_text(encoding="utf-8", errors="replace"):
+        if host.poll() is not None or monotonic() > deadline:
+            console.print(log.read_text(encoding="utf-8", errors="replace"), soft_wrap=True)
+            return 1
+        sleep(POLL_SECONDS)
+    console.print(f"running in the background; API documentation: {_status(settings)['api']}/docs")
+    return 0
+
+
+def down() -> int:
+    """Stop what `up` or `run` started; the exit code."""
+    console = Console(highlight=False)
+    settings = Settings()
+    pid = running(settings)
+    if pid is None:
+        console.print("nothing runs here")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    deadline = monotonic() + DOWN_SECONDS_MAX
+    while running(settings) is not None:
+        if monotonic() > deadline:
+            console.print(f"process {pid} does not end; `kill -9 {pid}` ends it and its children")
+            return 1
+        sleep(POLL_SECONDS)
+    console.print("stopped")
+    return 0
+
+
+def status() -> int:
+    """Say what runs; 0 if everything does."""
+    console = Console(highlight=False)
+    settings = Settings()
+    if running(settings) is None:
+        console.print("nothing runs here; start it with `tessera up` or `make run`")
+        return 1
+    found = _status(settings)
+    console.print(f"API        {found['api']}   (documentation: {found['api']}/docs)")
+    console.print(f"Kafka      {found['kafka']}")
+    console.print(f"Postgres   {found['postgres']}")
+    missing = 0
+    for name, pid in found["processes"].items():
+        alive = is_process(pid)
+        missing += not alive
+        console.print(f"{name:10} pid {pid} {'runs' if alive else '[red]does not run[/red]'}")
+    return 1 if missing else 0
+
+
+def logs(service: str | None, lines: int, *, follow: bool) -> int:
+    """Print the last lines of a service's log, or of all."""
+    folder = Settings().home / "logs"
+    wanted = f"{service}.log" if service else "*.log"
+    paths = sorted(folder.glob(wanted))
+    if not paths:
+        known = ", ".join(path.stem for path in sorted(folder.glob("*.log"))) or "none yet"
+        print(f"there is no log of {service or 'any service'} in {folder}; there are: {known}")
+        return 1
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, paths)]
+    return subprocess.call(command)
+
+
+def running(settings: Settings) -> int | None:
+    """The pid of the host of this folder, if it lives."""
+    try:
+        pid = int(_status(settings)["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return pid if is_process(pid) else None
+
+
+def _status(settings: Settings) -> dict[str, Any]:
+    path: Path = settings.home / "run.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def is_process(pid: int) -> bool:
+    """Whether a process of this number lives and is no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"

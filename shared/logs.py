@@ -1,0 +1,62 @@
+"""Logs of a process: one JSON object a line on standard output.
+
+The Kafka client writes some 200 lines a second while its broker is away; each of its messages is
+let through once in a named time.
+"""
+
+import logging
+import sys
+import time
+
+import structlog
+from structlog.typing import Processor
+
+REPEAT_SECONDS = 5.0
+CLIENTS = ("aiokafka", "kafka", "asyncpg")
+
+
+class Throttle(logging.Filter):
+    """Lets the same message of the same logger through once in `REPEAT_SECONDS`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True for what is to be written."""
+        key = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now - self._last.get(key, float("-inf")) < REPEAT_SECONDS:
+            return False
+        self._last[key] = now
+        return True
+
+
+def configure(service: str, level: str) -> None:
+    """Set up logging for this process. `level` is debug, info, warning or error."""
+    minimum = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(minimum),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        )
+    )
+    handler.addFilter(Throttle())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -1,0 +1,63 @@
+"""What every process of Tessera does around its work: logs, event loop, signals, exit code.
+
+Exit codes: 0 told to stop, 2 wrongly set up, 3 halted. The reason is the last line of the log.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from shared import logs
+from shared.settings import Settings
+from shared.stream.log import LogUnavailable
+from shared.stream.positions import Halted
+from shared.stream.records import UnreadableFact
+from shared.stream.store import StoreUnavailable
+from shared.stream.topics_setup import TopicsWrong
+
+EXIT_SETUP = 2
+EXIT_HALTED = 3
+Main = Callable[[Settings, asyncio.Event], Awaitable[None]]
+logger = structlog.get_logger()
+
+
+def run(name: str, main: Main) -> None:
+    """Run `main` until it returns or a signal says stop, and end the process with its exit code."""
+    settings = Settings()
+    logs.configure(name, settings.log_level)
+    # Large turns make many short-lived objects: the default thresholds make decoding 3 to 4 times
+    # dearer.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+    sys.exit(uvloop.run(_supervised(name, main, settings)))
+
+
+async def _supervised(name: str, main: Main, settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    code = 0
+    try:
+        await main(settings, stop)
+    except* (Halted, UnreadableFact, TopicsWrong) as halted:
+        logger.error("halted", why=_reason(halted))
+        code = EXIT_HALTED
+    except* (LogUnavailable, StoreUnavailable) as away:
+        logger.error("cannot start", why=_reason(away))
+        code = EXIT_SETUP
+    logger.info("stopped", name=name, code=code)
+    return code
+
+
+def _reason(group: BaseExceptionGroup[BaseException]) -> str:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return str(first)
