@@ -1,0 +1,1 @@
+"""query: the HTTP API over all projections; it writes commands and decides nothing."""

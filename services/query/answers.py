@@ -1,0 +1,227 @@
+"""What the API answers, as models: they document the answers, and tests hold the answers to them.
+
+Points and money are whole numbers, instants are in UTC. The hot answers are written from rows
+directly (`reading`, `redemptions`), in the same form.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.events.facts import LotShare, RuleMissed, RuleShare
+
+TOKEN = Field(
+    description="How far the projection was: `<partition>-<position>`. Send it back in the header "
+    "`Tessera-Token` or as `?token=` and no answer will be older.",
+    examples=["3-1042"],
+)
+
+
+class Answer(BaseModel):
+    """An answer: immutable, nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OfAccount(Answer):
+    """An answer about an account, with the token at which it was read."""
+
+    program: Annotated[str, Field(examples=["grocer"])]
+    member: Annotated[str, Field(examples=["900"])]
+    token: Annotated[str, TOKEN]
+    as_of: datetime
+
+
+class NextExpiry(Answer):
+    """The next points that are gone unless they are spent."""
+
+    at: datetime
+    points: int
+
+
+class Balances(OfAccount):
+    """What a member has now, and the totals of the account's life."""
+
+    available: Annotated[int, Field(ge=0, description="Can be spent now")]
+    held: Annotated[int, Field(ge=0, description="Set aside for checkouts in progress")]
+    pending: Annotated[int, Field(ge=0, description="Earned, not active yet")]
+    deficit: Annotated[int, Field(ge=0, description="Used, but no longer covered by any lot")]
+    balance: Annotated[int, Field(description="available + held + pending - deficit")]
+    earned: int
+    redeemed: int
+    expired: Annotated[int, Field(description="By date, whether or not a sweep wrote it down")]
+    clawed_back: int
+    written_off: int
+    next_expiry: NextExpiry | None
+
+
+class Entry(Answer):
+    """One fact of the account."""
+
+    version: Annotated[int, Field(description="1 is the account's first fact")]
+    type: Annotated[str, Field(examples=["loyalty.points.credited.v1"])]
+    at: datetime
+    points: Annotated[int, Field(description="What it did to the balance")]
+    balance: Annotated[int, Field(description="The balance after it")]
+    cause: UUID
+    detail: Annotated[dict[str, Any], Field(description="The fact, as on the ledger")]
+
+
+class Entries(OfAccount):
+    """A page of entries, newest first."""
+
+    entries: list[Entry]
+    next: Annotated[str | None, Field(description="`?cursor=` of the next page; null: the last")]
+
+
+class LotState(StrEnum):
+    """Whether points of an open lot can be spent."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+
+
+class Lot(Answer):
+    """Points of one award that are left: original = free + used + expired + clawed."""
+
+    lot_id: UUID
+    brand: str
+    receipt_id: str | None
+    state: LotState
+    original: int
+    free: int
+    used: int
+    expired: int
+    clawed: int
+    occurred_at: datetime
+    active_from: datetime
+    expires_at: datetime | None
+
+
+class Lots(OfAccount):
+    """A page of open lots, soonest expiry first, then oldest, never-expiring last."""
+
+    lots: list[Lot]
+    next: str | None
+
+
+class Expiring(Answer):
+    """Points that are gone at one instant."""
+
+    at: datetime
+    points: int
+    pending: Annotated[int, Field(description="Of these, not active yet")]
+    total: Annotated[int, Field(description="These and all that are gone before")]
+
+
+class Expiries(OfAccount):
+    """A page of dates, soonest first."""
+
+    expiries: list[Expiring]
+    next: str | None
+
+
+class RedemptionStatus(StrEnum):
+    """What became of a redemption."""
+
+    REDEEMED = "redeemed"
+    PENDING = "pending"
+
+
+class Redemption(Answer):
+    """Points spent. The same request gets these very bytes again, for ever."""
+
+    program: str
+    member: str
+    redemption_id: UUID
+    status: RedemptionStatus
+    asked: int
+    points: int
+    value_minor: Annotated[int, Field(description="The cash off that the points buy")]
+    money: Annotated[str, Field(examples=["USD"])]
+    order_minor: int | None
+    program_version: int
+    allocation: Annotated[list[LotShare], Field(description="Which lots, in spending order")]
+    balance: Annotated[int, Field(description="The account's balance after it")]
+    decided_at: datetime
+    token: Annotated[str, TOKEN]
+
+
+class PendingRedemption(Answer):
+    """Accepted and on the log, not decided yet: ask again at `status_url`."""
+
+    redemption_id: UUID
+    status: RedemptionStatus
+    status_url: str
+
+
+class Accepted(Answer):
+    """Events that are on the log."""
+
+    ids: Annotated[list[str], Field(description="The events' ids, in the order of the request")]
+
+
+class Worth(Answer):
+    """What a purchase would earn."""
+
+    program: str
+    member: str
+    program_version: int
+    draft: Annotated[bool, Field(description="Under the document in the request, not a version")]
+    occurred_at: datetime
+    points: int
+    basis_minor: int
+    money: str
+    rounding: str
+    breakdown: list[RuleShare]
+    why_not: list[RuleMissed]
+    active_from: datetime
+    expires_at: datetime | None
+
+
+class VersionSummary(Answer):
+    """One published version."""
+
+    version: int
+    name: str
+    effective_from: datetime
+    in_force: Annotated[bool, Field(description="It counts now")]
+
+
+class ProgramSummary(Answer):
+    """A program and its published versions, by number."""
+
+    program: str
+    versions: list[VersionSummary]
+
+
+class ProgramList(Answer):
+    """All programs, by name."""
+
+    programs: list[ProgramSummary]
+
+
+class ProgramVersion(Answer):
+    """One immutable version of a program."""
+
+    program: str
+    version: int
+    effective_from: datetime
+    in_force: bool
+    document: dict[str, Any]
+
+
+class PublishedVersion(ProgramVersion):
+    """A version that was published, and what is odd about it."""
+
+    warnings: list[str]
+
+
+class Health(Answer):
+    """Whether the process, and what it stands on, does its work; a text says why not."""
+
+    status: Annotated[str, Field(examples=["ready"])]
+    checks: dict[str, str] = {}

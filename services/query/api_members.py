@@ -1,0 +1,246 @@
+"""Reads of one member's account: balances, entries, open lots, what expires when."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
+
+from services.query.answers import Balances, Entries, Expiries, Lots, LotState
+from services.query.context import (
+    MemberId,
+    Parts,
+    ProgramName,
+    account_of,
+    token_header,
+    token_parameters,
+)
+from services.query.limits import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX
+from services.query.problems import Code, Problem, documented
+from services.query.reading import BALANCES, ENTRIES, EXPIRIES, LOTS, Snapshot
+from services.query.tokens import HEADER
+from shared.events.base import EPOCH
+
+router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members"])
+
+BIGINT_MAX = 2**63 - 1
+MICROSECOND = timedelta(microseconds=1)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands for the date of lots that never expire, here and in the statement."""
+BEFORE_ALL = (EPOCH, 0)
+
+UNREAD = (Code.PROGRAM_UNKNOWN, Code.ACCOUNT_UNKNOWN)
+AWAY = (Code.POSTGRES_UNAVAILABLE, Code.KAFKA_UNAVAILABLE, Code.NOT_CAUGHT_UP)
+PROBLEMS = documented(*UNREAD, Code.TOKEN_MALFORMED, Code.BUSY, *AWAY)
+PAGE_PROBLEMS = documented(
+    *UNREAD, Code.TOKEN_MALFORMED, Code.CURSOR_MALFORMED, Code.INVALID, Code.BUSY, *AWAY
+)
+
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Most rows of the page")]
+Cursor = Annotated[
+    str | None, Query(max_length=CURSOR_LENGTH_MAX, description="`next` of the page before")
+]
+
+
+@router.get(
+    "",
+    summary="Balances of a member",
+    response_model=Balances,
+    responses={200: token_header(), **PROBLEMS},
+    openapi_extra=token_parameters(),
+)
+async def balances(
+    request: Request, parts: Parts, program: ProgramName, member: MemberId
+) -> Response:
+    """What the member has now, what comes next, and the totals of the account's life."""
+    account = account_of(program, member)
+    tokens = parts.tokens(request)
+    snapshot = await parts.reader.read(BALANCES, account, tokens=tokens)
+    if not snapshot.is_open:
+        raise await parts.unknown(program)
+    row = snapshot.rows[0]
+    available, pending, held, deficit = (
+        row["available"],
+        row["pending"],
+        row["held"],
+        row["deficit"],
+    )
+    next_at = row["next_at"]
+    return _answer(
+        snapshot,
+        {
+            "program": program,
+            "member": member,
+            "available": available,
+            "held": held,
+            "pending": pending,
+            "deficit": deficit,
+            "balance": available + held + pending - deficit,
+            "earned": row["earned"],
+            "redeemed": row["redeemed"],
+            "expired": row["expired"],
+            "clawed_back": row["clawed_back"],
+            "written_off": row["written_off"],
+            "next_expiry": next_at and {"at": next_at, "points": row["next_points"]},
+        },
+    )
+
+
+@router.get(
+    "/entries",
+    summary="History of a member, newest first",
+    response_model=Entries,
+    responses={200: token_header(), **PAGE_PROBLEMS},
+    openapi_extra=token_parameters(),
+)
+async def entries(
+    request: Request,
+    parts: Parts,
+    program: ProgramName,
+    member: MemberId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """Every fact of the account, with what it did to the balance and why."""
+    before = _number(cursor) if cursor is not None else BIGINT_MAX
+    snapshot = await _read(request, parts, program, member, ENTRIES, before, limit + 1)
+    rows = [row for row in snapshot.rows if row["entry"] is not None]
+    shown = [_entry(row) for row in rows[:limit]]
+    following = str(shown[-1]["version"]) if len(rows) > limit else None
+    page = {"program": program, "member": member, "entries": shown, "next": following}
+    return _answer(snapshot, page)
+
+
+@router.get(
+    "/lots",
+    summary="Open lots of a member",
+    response_model=Lots,
+    responses={200: token_header(), **PAGE_PROBLEMS},
+    openapi_extra=token_parameters(),
+)
+async def lots(
+    request: Request,
+    parts: Parts,
+    program: ProgramName,
+    member: MemberId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """Lots with points left, soonest expiry first, then oldest, never-expiring last."""
+    after = _place(cursor) if cursor is not None else BEFORE_ALL
+    snapshot = await _read(request, parts, program, member, LOTS, *after, limit + 1)
+    rows = [row for row in snapshot.rows if row["lot_id"] is not None]
+    shown = [_lot(row) for row in rows[:limit]]
+    following = _lot_cursor(rows[limit - 1]) if len(rows) > limit else None
+    return _answer(
+        snapshot, {"program": program, "member": member, "lots": shown, "next": following}
+    )
+
+
+@router.get(
+    "/expiries",
+    summary="What expires when",
+    response_model=Expiries,
+    responses={200: token_header(), **PAGE_PROBLEMS},
+    openapi_extra=token_parameters(),
+)
+async def expiries(
+    request: Request,
+    parts: Parts,
+    program: ProgramName,
+    member: MemberId,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """Points that are gone unless they are spent, by date, soonest first."""
+    after = _instant(cursor) if cursor is not None else EPOCH
+    snapshot = await _read(request, parts, program, member, EXPIRIES, after, limit + 1)
+    rows = [row for row in snapshot.rows if row["expires_at"] is not None]
+    shown = [
+        {
+            "at": row["expires_at"],
+            "points": row["points"],
+            "pending": row["pending"],
+            "total": row["total"],
+        }
+        for row in rows[:limit]
+    ]
+    following = str(_micros(shown[-1]["at"])) if len(rows) > limit else None
+    return _answer(
+        snapshot, {"program": program, "member": member, "expiries": shown, "next": following}
+    )
+
+
+async def _read(
+    request: Request, parts: Parts, program: str, member: str, statement: str, *arguments: object
+) -> Snapshot:
+    account = account_of(program, member)
+    snapshot = await parts.reader.read(statement, account, *arguments, tokens=parts.tokens(request))
+    if not snapshot.is_open:
+        raise await parts.unknown(program)
+    return snapshot
+
+
+def _answer(snapshot: Snapshot, content: dict[str, Any]) -> Response:
+    token = str(snapshot.token)
+    content["token"] = token
+    content["as_of"] = snapshot.rows[0]["as_of"]
+    return Response(to_json(content), headers={HEADER: token}, media_type="application/json")
+
+
+def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "version": row["entry"],
+        "type": row["type"],
+        "at": row["decided_at"],
+        "points": row["points"],
+        "balance": row["balance"],
+        "cause": row["cause"],
+        "detail": json.loads(row["fact"]),
+    }
+
+
+def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
+    pending = row["active_from"] > row["as_of"]
+    return {
+        "lot_id": row["lot_id"],
+        "brand": row["brand"],
+        "receipt_id": row["receipt_id"],
+        "state": LotState.PENDING if pending else LotState.ACTIVE,
+        "original": row["original"],
+        "free": row["free"],
+        "used": row["used"],
+        "expired": row["expired"],
+        "clawed": row["clawed"],
+        "occurred_at": row["occurred_at"],
+        "active_from": row["active_from"],
+        "expires_at": row["expires_at"],
+    }
+
+
+def _lot_cursor(row: Mapping[str, Any]) -> str:
+    return f"{_micros(row['expires_at'] or NEVER)}-{row['order']}"
+
+
+def _place(cursor: str) -> tuple[datetime, int]:
+    at, _, order = cursor.partition("-")
+    return _instant(at), _number(order)
+
+
+def _instant(cursor: str) -> datetime:
+    try:
+        return EPOCH + _number(cursor) * MICROSECOND
+    except OverflowError:
+        raise Problem(Code.CURSOR_MALFORMED) from None
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - EPOCH) // MICROSECOND
+
+
+def _number(cursor: str) -> int:
+    if cursor.isascii() and cursor.isdigit() and int(cursor) <= BIGINT_MAX:
+        return int(cursor)
+    raise Problem(Code.CURSOR_MALFORMED)

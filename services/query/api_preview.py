@@ -1,0 +1,117 @@
+"""What a basket would earn: the very function that awards, on a purchase that did not happen."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from services.query.answers import Worth
+from services.query.bodies import PreviewAsked, body_of, documented_body
+from services.query.context import MemberId, Parts, ProgramName, account_of
+from services.query.problems import Code, Problem, documented, invalid
+from shared.events.upstream import Purchase
+from shared.program.earning import Award, OutOfRange, award
+from shared.program.model import Program
+
+router = APIRouter(prefix="/programs/{program}/members/{member}/preview", tags=["preview"])
+
+NAME = "preview"
+"""Stands for the ids of a purchase that did not happen."""
+BASKET = {"lines": [{"line_id": "1", "sku": "1082185", "amount_minor": 1999}]}
+
+
+@router.post(
+    "",
+    summary="What a basket would earn",
+    response_model=Worth,
+    responses=documented(
+        Code.NOT_JSON,
+        Code.PROGRAM_UNKNOWN,
+        Code.ACCOUNT_UNKNOWN,
+        Code.BODY_TOO_LARGE,
+        Code.UNSUPPORTED_MEDIA_TYPE,
+        Code.INVALID,
+        Code.NOT_IN_FORCE,
+        Code.OUT_OF_RANGE,
+        Code.KAFKA_UNAVAILABLE,
+    ),
+    openapi_extra=documented_body("PreviewAsked", a_basket=BASKET),
+)
+async def preview(
+    request: Request, parts: Parts, program: ProgramName, member: MemberId
+) -> Response:
+    """Now or at a given time, under the version in force then, or under a draft in the request.
+
+    A member who has no account yet may look too.
+    """
+    account_of(program, member)
+    asked = await body_of(request, PreviewAsked)
+    at = asked.occurred_at or datetime.now(UTC)
+    rules = await _rules(parts, program, asked, at)
+    purchase = Purchase(
+        event_id=NAME,
+        source=NAME,
+        brand=asked.brand or rules.brands[0],
+        member=member,
+        occurred_at=at,
+        store=asked.store,
+        channel=asked.channel,
+        receipt_id=NAME,
+        currency=asked.currency or rules.money,
+        lines=asked.lines,
+    )
+    if purchase.brand not in rules.brands:
+        detail = f"{purchase.brand} is not a brand of {program} version {rules.version}"
+        fault = {"field": "brand", "message": detail, "found": purchase.brand}
+        raise Problem(Code.INVALID, errors=[fault])
+    worth = award(rules, purchase)
+    if isinstance(worth, OutOfRange):
+        raise Problem(Code.OUT_OF_RANGE, worth.detail)
+    return Response(
+        to_json(_told(member, rules, asked, purchase, worth)), media_type="application/json"
+    )
+
+
+async def _rules(parts: Parts, program: str, asked: PreviewAsked, at: datetime) -> Program:
+    if asked.program is not None:
+        return _draft(program, asked)
+    catalogue = await parts.published.catalogue()
+    if not catalogue.versions(program):
+        raise Problem(Code.PROGRAM_UNKNOWN)
+    version = catalogue.version_at(program, at)
+    if version is None:
+        raise Problem(Code.NOT_IN_FORCE, f"at {at.isoformat()}")
+    return version
+
+
+def _draft(program: str, asked: PreviewAsked) -> Program:
+    try:
+        draft = Program.model_validate(asked.program)
+    except ValidationError as error:
+        raise invalid(error) from error
+    if draft.program != program:
+        message = f"the draft must be one of {program}, as the address says"
+        fault = {"field": "program.program", "message": message, "found": draft.program}
+        raise Problem(Code.INVALID, errors=[fault])
+    return draft
+
+
+def _told(
+    member: str, rules: Program, asked: PreviewAsked, purchase: Purchase, worth: Award
+) -> dict[str, object]:
+    return {
+        "program": rules.program,
+        "member": member,
+        "program_version": rules.version,
+        "draft": asked.program is not None,
+        "occurred_at": purchase.occurred_at,
+        "points": worth.points,
+        "basis_minor": worth.basis_minor,
+        "money": purchase.currency,
+        "rounding": worth.rounding,
+        "breakdown": worth.breakdown,
+        "why_not": worth.why_not,
+        "active_from": worth.active_from,
+        "expires_at": worth.expires_at,
+    }

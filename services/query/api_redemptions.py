@@ -1,0 +1,136 @@
+"""Spending points: redemptions, and what became of them."""
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.query.answers import PendingRedemption, Redemption
+from services.query.bodies import RedemptionAsked, body_of, documented_body
+from services.query.context import MemberId, Parts, ProgramName, account_of, token_header
+from services.query.problems import Code, Problem, documented
+from services.query.redemptions import Ticket
+from shared.events.base import ID_LENGTH_MAX
+from shared.events.commands import RedeemPoints
+
+router = APIRouter(prefix="/programs/{program}/members/{member}/redemptions", tags=["redemptions"])
+
+KEY = "Idempotency-Key"
+_KEY = re.compile(rf"(?=[\x20-\x7e]{{1,{ID_LENGTH_MAX}}}\Z)[!-~](?:[ -~]*[!-~])?")
+REFUSALS = (
+    Code.ACCOUNT_BLOCKED,
+    Code.REWARD_NOT_AVAILABLE,
+    Code.BELOW_MINIMUM,
+    Code.NOT_A_MULTIPLE,
+    Code.INSUFFICIENT_POINTS,
+    Code.LIMIT_REACHED,
+    Code.UNDECIDABLE,
+)
+AWAY = (Code.BUSY, Code.POSTGRES_UNAVAILABLE, Code.KAFKA_UNAVAILABLE)
+DECIDED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Redeemed", **token_header()},
+    202: {
+        "model": PendingRedemption,
+        "description": "Accepted, not decided yet: `Location` answers as this request would have",
+        "headers": {
+            "Location": {"description": "The status", "schema": {"type": "string"}},
+            "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}},
+        },
+    },
+}
+
+
+@router.post(
+    "",
+    summary="Redeem points as cash off",
+    response_model=Redemption,
+    responses={
+        **DECIDED,
+        **documented(
+            Code.IDEMPOTENCY_KEY_MISSING,
+            Code.IDEMPOTENCY_KEY_INVALID,
+            Code.NOT_JSON,
+            Code.PROGRAM_UNKNOWN,
+            Code.ACCOUNT_UNKNOWN,
+            *REFUSALS,
+            Code.BODY_TOO_LARGE,
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            Code.INVALID,
+            Code.IDEMPOTENCY_CONFLICT,
+            *AWAY,
+        ),
+    },
+    openapi_extra={
+        "parameters": [
+            {
+                "name": KEY,
+                "in": "header",
+                "required": True,
+                "schema": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": ID_LENGTH_MAX,
+                    "pattern": "^[!-~]([ -~]*[!-~])?$",
+                },
+                "description": "The same key and body are redeemed once, and answered alike",
+                "example": "till-7-receipt-4711",
+            }
+        ],
+        **documented_body("RedemptionAsked", redeem_500_points={"points": 500}),
+    },
+)
+async def redeem(
+    request: Request, parts: Parts, program: ProgramName, member: MemberId
+) -> Response:
+    """Spend points, soonest expiry first. The answer is the ledger's decision, once folded."""
+    account = account_of(program, member)
+    key = _idempotency_key(request)
+    asked = await body_of(request, RedemptionAsked)
+    command = RedeemPoints(
+        account=account,
+        idempotency_key=key,
+        points=asked.points,
+        order_minor=asked.order_minor,
+    )
+    return await parts.redemptions.ask(command)
+
+
+@router.get(
+    "/{redemption_id}",
+    summary="What became of a redemption",
+    response_model=Redemption,
+    responses={
+        **DECIDED,
+        **documented(
+            Code.TICKET_MALFORMED,
+            Code.PROGRAM_UNKNOWN,
+            Code.ACCOUNT_UNKNOWN,
+            Code.REDEMPTION_UNKNOWN,
+            *REFUSALS,
+            Code.INVALID,
+            Code.IDEMPOTENCY_CONFLICT,
+            *AWAY,
+        ),
+    },
+)
+async def status(
+    parts: Parts,
+    program: ProgramName,
+    member: MemberId,
+    redemption_id: Annotated[UUID, Path(description="The redemption's id")],
+    ticket: Annotated[str | None, Query(description="As the link of a 202 has it")] = None,
+) -> Response:
+    """As the request itself was answered, or would have been; 202 while it is not decided."""
+    account = account_of(program, member)
+    read = None if ticket is None else Ticket.read(ticket)
+    return await parts.redemptions.status(account, redemption_id, read)
+
+
+def _idempotency_key(request: Request) -> str:
+    keys = request.headers.getlist(KEY)
+    if not keys:
+        raise Problem(Code.IDEMPOTENCY_KEY_MISSING)
+    if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
+        raise Problem(Code.IDEMPOTENCY_KEY_INVALID)
+    return keys[0]

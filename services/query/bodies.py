@@ -1,0 +1,125 @@
+"""Request bodies: read up to a limit, checked for their type, taken by a model or refused."""
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from services.query.limits import BODY_BYTES_MAX
+from services.query.problems import Code, Problem, invalid
+from shared.events.base import LINES_MAX, AmountMinor, Currency, Id, Instant, Points
+from shared.events.upstream import PurchaseLine
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """A body of our own: an unknown field is a slip of the pen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RedemptionAsked(Body):
+    """Spend points as cash off."""
+
+    points: Annotated[Points, Field(examples=[500])]
+    order_minor: Annotated[
+        AmountMinor | None,
+        Field(description="Total of the order that is paid, where the program limits the share"),
+    ] = None
+
+
+class PreviewAsked(Body):
+    """A basket: what would it earn? `program` is a draft to try instead of the live one."""
+
+    lines: Annotated[tuple[PurchaseLine, ...], Field(max_length=LINES_MAX)]
+    brand: Annotated[Id | None, Field(description="By default the program's first brand")] = None
+    store: Id | None = None
+    channel: Id | None = None
+    currency: Annotated[Currency | None, Field(description="By default the program's")] = None
+    occurred_at: Annotated[Instant | None, Field(description="By default now")] = None
+    program: Annotated[dict[str, Any] | None, Field(description="A draft program document")] = None
+
+
+async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """The whole body. Raises the problem `body_too_large` as soon as it is."""
+    if _declared(request) > bytes_max:
+        raise Problem(Code.BODY_TOO_LARGE, limit=bytes_max)
+    parts = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > bytes_max:
+            raise Problem(Code.BODY_TOO_LARGE, limit=bytes_max)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _declared(request: Request) -> int:
+    """What the caller says is the body's size; 0 where that is no number."""
+    try:
+        return int(request.headers.get("content-length", "0"))
+    except ValueError:
+        return 0
+
+
+def media_type(request: Request) -> str:
+    """The body's media type in lower case, without parameters. A problem unless it is UTF-8."""
+    written, *parameters = request.headers.get("content-type", "application/json").split(";")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip(' "').lower() not in {
+            "utf-8",
+            "utf8",
+        }:
+            raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "JSON is UTF-8")
+    return written.strip().lower()
+
+
+async def json_body(request: Request) -> bytes:
+    """The bytes of a body that says it is JSON; a body that says nothing is taken for JSON."""
+    written = media_type(request)
+    if written != "application/json" and not written.endswith("+json"):
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json")
+    return await read_body(request)
+
+
+def parsed(body: bytes) -> Any:
+    """Any JSON. Raises the problem `not_json`."""
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Problem(Code.NOT_JSON, str(error)) from error
+
+
+async def body_of(request: Request, model: type[M]) -> M:
+    """The body as this model. Raises Problem."""
+    body = await json_body(request)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        [first, *_] = error.errors(include_url=False)
+        if first["type"] == "json_invalid":
+            raise Problem(Code.NOT_JSON, first["msg"]) from error
+        raise invalid(error) from error
+
+
+def documented_body(model: str, *media_types: str, **examples: object) -> dict[str, Any]:
+    """The OpenAPI of a request body that is read here."""
+    shown = {
+        "examples": {
+            name: {"summary": name.replace("_", " "), "value": value}
+            for name, value in examples.items()
+        }
+    }
+    content = {
+        "schema": {"$ref": f"#/components/schemas/{model}"},
+        **(shown if examples else {}),
+    }
+    return {
+        "requestBody": {
+            "required": True,
+            "content": dict.fromkeys(media_types or ("application/json",), content),
+        }
+    }

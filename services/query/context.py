@@ -1,0 +1,97 @@
+"""What the routes share: the parts of the API as one value, and the readers of paths and tokens."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+
+from services.query.arrivals import Arrivals
+from services.query.connections import Database, Published
+from services.query.problems import Code, Problem
+from services.query.publishing import Publisher
+from services.query.reading import Reader
+from services.query.redemptions import Redemptions
+from services.query.tokens import HEADER, Token
+from shared.events.base import ID_LENGTH_MAX, account_key
+from shared.settings import Settings
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_ID = re.compile(
+    rf"(?=.{{1,{ID_LENGTH_MAX}}}\Z)[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+    r"(?:[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff])?"
+)
+"""As `shared.events.base` has `Slug` and `Id`; the tests hold them against each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of the API."""
+
+    settings: Settings
+    database: Database
+    published: Published
+    publisher: Publisher
+    arrivals: Arrivals
+    reader: Reader
+    redemptions: Redemptions
+
+    def tokens(self, request: Request) -> list[Token]:
+        """What the caller sent back, in headers and in the query. Raises `token_malformed`."""
+        written = [
+            *request.headers.getlist(HEADER),
+            *(request.query_params.getlist("token") if request.scope["query_string"] else ()),
+        ]
+        tokens = [Token.read(text) for text in written]
+        if any(token.partition >= self.settings.partitions for token in tokens):
+            raise Problem(Code.TOKEN_MALFORMED, "there is no such partition")
+        return tokens
+
+    async def unknown(self, program: str) -> Problem:
+        """Why an account is not there: raises LogUnavailable where that cannot be said."""
+        catalogue = await self.published.catalogue()
+        if catalogue.versions(program):
+            return Problem(Code.ACCOUNT_UNKNOWN)
+        return Problem(Code.PROGRAM_UNKNOWN)
+
+
+def context_of(request: Request) -> Context:
+    """The parts of the app that serves this request."""
+    found: Context = request.app.state.context
+    return found
+
+
+Parts = Annotated[Context, Depends(context_of)]
+ProgramName = Annotated[str, Path(description="The program's name", examples=["grocer"])]
+MemberId = Annotated[str, Path(description="The member's id in the program", examples=["900"])]
+
+
+def account_of(program: str, member: str) -> str:
+    """The account of a path. Raises Problem for names that none can have."""
+    check_program(program)
+    if _ID.fullmatch(member) is None:
+        raise Problem(Code.ACCOUNT_UNKNOWN, "no member can have this id")
+    return account_key(program, member)
+
+
+def check_program(program: str) -> None:
+    """Raises the problem `program_unknown` for a name that no program can have."""
+    if _SLUG.fullmatch(program) is None:
+        raise Problem(Code.PROGRAM_UNKNOWN, "no program can have this name")
+
+
+def token_parameters() -> dict[str, Any]:
+    """The OpenAPI of the token that reads take."""
+    schema = {"type": "string", "pattern": "^[0-9]+-[0-9]+$", "maxLength": 25}
+    said = "The token of an earlier answer: the read waits until it is not older than that"
+    return {
+        "parameters": [
+            {"name": HEADER, "in": "header", "schema": schema, "description": said},
+            {"name": "token", "in": "query", "schema": schema, "description": said},
+        ]
+    }
+
+
+def token_header() -> dict[str, Any]:
+    """The OpenAPI of the token that answers carry."""
+    return {"headers": {HEADER: {"description": "As `token`", "schema": {"type": "string"}}}}

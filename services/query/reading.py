@@ -1,0 +1,152 @@
+"""Reading an account: every answer is one statement, so one snapshot, and carries its token.
+
+Guarantees: never older than the token that the caller sends back, nor than what this process has
+answered before; else it waits, and then says so. What dates have brought about is computed here, at
+read time, with the numbers of `shared.ledger.reading`, sweep or no sweep.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from services.query.arrivals import Arrivals
+from services.query.connections import Database
+from services.query.limits import CATCH_UP_SECONDS
+from services.query.problems import Code, Problem
+from services.query.tokens import Served, Token
+from shared.events.topics import LEDGER
+from shared.stream.records import partition_of_account
+
+# Arguments of every statement: $1 account, $2 partition, $3 the clock. The instant of an answer is
+# the clock's, but never before the account's last fact: another machine's clock may be ahead.
+_FROM = """
+FROM redeem.stream_position p
+LEFT JOIN redeem.account a ON a.key = $1
+CROSS JOIN LATERAL (SELECT greatest($3::timestamptz, a.last_at) AS as_of) at
+"""
+_WHERE = f"WHERE p.topic = '{LEDGER.name}' AND p.partition = $2"
+_OPEN = "account = $1 AND free > 0 AND (expires_at IS NULL OR expires_at > at.as_of)"
+
+BALANCES = f"""
+SELECT p.seq AS position, at.as_of, a.version, l.available, l.pending, a.held, a.due AS deficit,
+  a.earned, a.redeemed, a.expired + a.free - l.available - l.pending AS expired,
+  a.clawed_back, a.written_off, l.next_at, l.next_points
+{_FROM}
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(active), 0)::bigint AS available,
+    coalesce(sum(pending), 0)::bigint AS pending, min(expires_at) AS next_at,
+    (array_agg(active + pending ORDER BY expires_at))[1] AS next_points
+  FROM (
+    SELECT expires_at,
+      coalesce(sum(free) FILTER (WHERE active_from <= at.as_of), 0)::bigint AS active,
+      coalesce(sum(free) FILTER (WHERE active_from > at.as_of), 0)::bigint AS pending
+    FROM redeem.lot WHERE {_OPEN} GROUP BY expires_at
+  ) by_date
+) l
+{_WHERE}
+"""  # noqa: S608
+
+ENTRIES = f"""
+SELECT p.seq AS position, at.as_of, a.version, e.entry, e.type, e.decided_at, e.points, e.balance,
+  e.cause, e.fact
+{_FROM}
+LEFT JOIN LATERAL (
+  SELECT version AS entry, type, decided_at, points, balance, cause, fact
+  FROM redeem.decision WHERE account = $1 AND version < $4 ORDER BY version DESC LIMIT $5
+) e ON true
+{_WHERE}
+ORDER BY e.entry DESC
+"""  # noqa: S608
+"""$4: entries before this version; $5: how many."""
+
+LOTS = f"""
+SELECT p.seq AS position, at.as_of, a.version, l.*
+{_FROM}
+LEFT JOIN LATERAL (
+  SELECT lot_id, brand, receipt_id, original, free, used, expired, clawed, occurred_at, active_from,
+    expires_at, "order"
+  FROM redeem.lot
+  WHERE {_OPEN} AND (coalesce(expires_at, '9999-01-01Z'), "order") > ($4::timestamptz, $5::bigint)
+  ORDER BY coalesce(expires_at, '9999-01-01Z'), "order" LIMIT $6
+) l ON true
+{_WHERE}
+ORDER BY coalesce(l.expires_at, '9999-01-01Z'), l."order"
+"""  # noqa: S608
+"""$4, $5: lots after this date and order; $6: how many."""
+
+EXPIRIES = f"""
+SELECT p.seq AS position, at.as_of, a.version, l.expires_at, l.points, l.pending, l.total
+{_FROM}
+LEFT JOIN LATERAL (
+  SELECT * FROM (
+    SELECT expires_at, sum(free)::bigint AS points,
+      coalesce(sum(free) FILTER (WHERE active_from > at.as_of), 0)::bigint AS pending,
+      (sum(sum(free)) OVER (ORDER BY expires_at))::bigint AS total
+    FROM redeem.lot WHERE {_OPEN} AND expires_at IS NOT NULL GROUP BY expires_at
+  ) by_date
+  WHERE expires_at > $4::timestamptz ORDER BY expires_at LIMIT $5
+) l ON true
+{_WHERE}
+ORDER BY l.expires_at
+"""  # noqa: S608
+"""$4: dates after this one; $5: how many."""
+
+REDEMPTION = f"""
+SELECT p.seq AS position, at.as_of, a.version, p.inputs,
+  d.cause, d.account, d.seq, d.type, d.body, d.decided_at, d.balance, d.fact
+{_FROM}
+LEFT JOIN redeem.decision d ON d.cause = $4 AND d.account = $1
+{_WHERE}
+"""
+"""$4: the redemption's id."""
+
+
+class Snapshot(NamedTuple):
+    """Rows of one statement, and where the projection stood; no rows: nothing is folded yet."""
+
+    token: Token
+    rows: Sequence[Any]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the account has had its first fact."""
+        return bool(self.rows) and self.rows[0]["version"] is not None
+
+
+class Reader:
+    """Reads of one account."""
+
+    def __init__(self, database: Database, arrivals: Arrivals, partitions: int) -> None:
+        self.served = Served()
+        self._database = database
+        self._arrivals = arrivals
+        self._partitions = partitions
+
+    async def read(
+        self, statement: str, account: str, *arguments: object, tokens: Sequence[Token] = ()
+    ) -> Snapshot:
+        """One snapshot, not older than any of the tokens. Raises Problem, StoreUnavailable."""
+        partition = partition_of_account(account, self._partitions)
+        snapshot = await self._read(statement, account, partition, arguments)
+        least = self.served.at(partition)
+        for token in tokens:
+            if token.partition == partition:
+                least = max(least, token.position)
+        if snapshot.token.position < least:
+            wanted = Token(partition, least)
+            if await self._arrivals.reached(wanted, CATCH_UP_SECONDS):
+                snapshot = await self._read(statement, account, partition, arguments)
+            if snapshot.token.position < least:
+                raise Problem(
+                    Code.NOT_CAUGHT_UP, position=snapshot.token.position, token=str(wanted)
+                )
+        self.served.note(snapshot.token)
+        return snapshot
+
+    async def _read(
+        self, statement: str, account: str, partition: int, arguments: Sequence[object]
+    ) -> Snapshot:
+        rows = await self._database.fetch(
+            statement, account, partition, datetime.now(UTC), *arguments
+        )
+        return Snapshot(Token(partition, rows[0]["position"] if rows else 0), rows)

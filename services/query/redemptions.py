@@ -1,0 +1,221 @@
+"""Redemptions: a command on the log, and the decision of redeem as the answer.
+
+Guarantees: the same key and body get the same answer, byte for byte, for ever, from any process;
+the same key with another body gets `idempotency_conflict`; a decision is told only after it is
+folded. Decides nothing. A request whose decision takes longer than `answer_seconds` gets a link
+that answers as the request would have: the link's ticket says where the command stands on the log
+and what it said, so no process has to remember it.
+"""
+
+import asyncio
+import json
+import re
+import time
+from datetime import UTC
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import Response
+from pydantic_core import to_json
+
+from services.query.answers import RedemptionStatus
+from services.query.arrivals import DECISIONS, Arrivals, Decided
+from services.query.connections import Database
+from services.query.limits import RETRY_AFTER_SECONDS
+from services.query.problems import Code, Problem
+from services.query.publishing import Publisher
+from services.query.reading import REDEMPTION, Reader
+from services.query.tokens import HEADER, Token
+from shared.events import registry
+from shared.events.base import split_account
+from shared.events.commands import RedeemPoints
+from shared.events.facts import InputRejected, PointsRedeemed, RedemptionRefused
+from shared.events.ids import DIGEST_BYTES, Cause, command_cause, digest
+from shared.events.topics import COMMANDS
+from shared.events.wire import context
+from shared.stream.log import Outgoing, Place
+from shared.stream.records import partition_of_account
+
+COMMAND = registry.TYPE_OF[RedeemPoints]
+OUTCOMES = frozenset(
+    registry.TYPE_OF[model] for model in (PointsRedeemed, RedemptionRefused, InputRejected)
+)
+_TICKET = re.compile(rf"(0|[1-9][0-9]{{0,17}})-([0-9a-f]{{{2 * DIGEST_BYTES}}})")
+
+
+class Ticket(NamedTuple):
+    """An accepted command: its offset on its partition of the topic, and its body's digest."""
+
+    offset: int
+    body: bytes
+
+    def __str__(self) -> str:
+        return f"{self.offset}-{self.body.hex()}"
+
+    @staticmethod
+    def read(text: str) -> "Ticket":
+        """Raises the problem `ticket_malformed` for what `str` did not write."""
+        found = _TICKET.fullmatch(text)
+        if found is None:
+            raise Problem(Code.TICKET_MALFORMED)
+        return Ticket(int(found[1]), bytes.fromhex(found[2]))
+
+
+class Redemptions:
+    """Asks redeem, and tells what it decided."""
+
+    def __init__(
+        self,
+        database: Database,
+        arrivals: Arrivals,
+        publisher: Publisher,
+        reader: Reader,
+        *,
+        partitions: int,
+        answer_seconds: float,
+    ) -> None:
+        self._database = database
+        self._arrivals = arrivals
+        self._publisher = publisher
+        self._reader = reader
+        self._partitions = partitions
+        self._answer_seconds = answer_seconds
+
+    async def ask(self, command: RedeemPoints) -> Response:
+        """The decision, or a status link. Raises Problem, AppendFailed, StoreUnavailable."""
+        value = registry.encode(command)
+        cause = command_cause(command.account, command.idempotency_key)
+        body = digest(value)
+        partition = partition_of_account(command.account, self._partitions)
+        known = await self._database.fetch(DECISIONS, [cause.id])
+        if known:
+            return self._told(Decided(*known[0]), partition, body)
+        with self._arrivals.expected(partition, cause.id) as decision:
+            place = Place(COMMANDS.name, partition)
+            offset = await self._publisher.command(place, _outgoing(command, value, cause, body))
+            try:
+                async with asyncio.timeout(self._answer_seconds):
+                    decided = await decision
+            except TimeoutError:
+                return _pending(command.account, cause.id, Ticket(offset, body))
+        return self._told(decided, partition, body)
+
+    async def status(self, account: str, redemption_id: UUID, ticket: Ticket | None) -> Response:
+        """What became of a redemption: as `ask` would have answered. Raises Problem."""
+        snapshot = await self._reader.read(REDEMPTION, account, redemption_id)
+        row = snapshot.rows[0] if snapshot.rows else None
+        if row is not None and row["type"] in OUTCOMES:
+            decided = Decided(*(row[name] for name in Decided._fields))
+            body = decided.body if ticket is None else ticket.body
+            return self._told(decided, snapshot.token.partition, body)
+        if ticket is not None and (row is None or _next_command(row["inputs"]) <= ticket.offset):
+            return _pending(account, redemption_id, ticket)
+        raise Problem(Code.REDEMPTION_UNKNOWN)
+
+    def _told(self, decided: Decided, partition: int, body: bytes) -> Response:
+        """The answer of a decision; `body` is the digest of what this caller asked."""
+        if decided.body != body:
+            raise Problem(Code.IDEMPOTENCY_CONFLICT)
+        token = Token(partition, decided.seq)
+        self._reader.served.note(token)
+        return _answer(decided, token)
+
+
+def _outgoing(command: RedeemPoints, value: bytes, cause: Cause, body: bytes) -> Outgoing:
+    headers = context(
+        id=cause.id,
+        source="query",
+        type=COMMAND,
+        subject=command.account,
+        time_ms=time.time_ns() // 1_000_000,
+    )
+    headers.append(("cause", cause.text.encode()))
+    headers.append(("body", body))
+    return Outgoing(command.account.encode(), value, headers)
+
+
+def _answer(decided: Decided, token: Token) -> Response:
+    """A decision as an answer; the same row gives the same bytes and headers."""
+    fact = registry.decode(decided.type, decided.fact.encode())
+    headers = {HEADER: str(token)}
+    match fact:
+        case PointsRedeemed():
+            told = to_json(_redeemed(decided, fact, token))
+            return Response(told, headers=headers, media_type="application/json")
+        case RedemptionRefused():
+            return _refused(decided, fact, token).response()
+        case InputRejected():
+            return Problem(
+                Code.UNDECIDABLE,
+                fact.detail,
+                headers=headers,
+                redemption_id=decided.cause,
+                token=str(token),
+            ).response()
+        case _:
+            raise AssertionError(f"{decided.type} is no outcome of a redemption")
+
+
+def _redeemed(decided: Decided, fact: PointsRedeemed, token: Token) -> dict[str, Any]:
+    program, member = split_account(decided.account)
+    return {
+        "program": program,
+        "member": member,
+        "redemption_id": decided.cause,
+        "status": RedemptionStatus.REDEEMED,
+        "asked": fact.asked,
+        "points": fact.points,
+        "value_minor": fact.value_minor,
+        "money": fact.money,
+        "order_minor": fact.order_minor,
+        "program_version": fact.program_version,
+        "allocation": [
+            {"lot_id": share.lot_id, "points": share.points} for share in fact.allocation
+        ],
+        "balance": decided.balance,
+        "decided_at": decided.decided_at.astimezone(UTC),
+        "token": str(token),
+    }
+
+
+def _refused(decided: Decided, fact: RedemptionRefused, token: Token) -> Problem:
+    return Problem(
+        Code(fact.reason.value),
+        headers={HEADER: str(token)},
+        status=HTTPStatus.CONFLICT,
+        redemption_id=decided.cause,
+        asked=fact.asked,
+        available=fact.available,
+        missing=fact.missing,
+        minimum=fact.minimum,
+        multiple=fact.multiple,
+        limit=fact.limit,
+        token=str(token),
+    )
+
+
+def _pending(account: str, redemption_id: UUID, ticket: Ticket) -> Response:
+    program, member = split_account(account)
+    url = (
+        f"/v1/programs/{program}/members/{quote(member, safe='')}"
+        f"/redemptions/{redemption_id}?ticket={ticket}"
+    )
+    told = {
+        "redemption_id": redemption_id,
+        "status": RedemptionStatus.PENDING,
+        "status_url": url,
+    }
+    return Response(
+        to_json(told),
+        HTTPStatus.ACCEPTED,
+        headers={"Location": url, "Retry-After": str(RETRY_AFTER_SECONDS)},
+        media_type="application/json",
+    )
+
+
+def _next_command(inputs: str) -> int:
+    """The first command that is not folded yet, from the inputs of a position row."""
+    following: int = json.loads(inputs).get(COMMANDS.name, [0])[0]
+    return following
