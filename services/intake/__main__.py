@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from services.intake.records import SERVICE
-from services.intake.service import Intake, Partitions
+from services.intake.service import Intake, Outputs
 from services.intake.store import PostgresStore
 from services.intake.upstream import UpstreamInputs
 from shared.events.topics import QUARANTINE, UPSTREAM
@@ -37,7 +37,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(pool.close)
         async with available(), pool.acquire() as connection:
             await migrate(connection, SERVICE, ["services.intake"])
-        partitions = Partitions(settings.partitions, await log.partitions(QUARANTINE.name))
+        outputs = Outputs(settings.partitions, await log.partitions(QUARANTINE.name))
         serve_metrics(settings.metrics_port)
         intake = Intake(
             log,
@@ -46,7 +46,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             programs,
             membership,
             ServiceMeter(SERVICE),
-            partitions,
+            outputs,
             Limits(inputs_per_turn=settings.inputs_per_turn),
         )
         await intake.run(stop)

@@ -8,7 +8,7 @@ beside the others, else the topic's own type. Who, what and when come from the b
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -21,7 +21,6 @@ from shared.events.base import instant, millis
 from shared.events.quarantine import Reason
 from shared.events.topics import DAY_MS, PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
 from shared.events.upstream import Activity, CustomAction, Purchase, Return
-from shared.events.wire import Headers, header_map
 
 AHEAD_MS_MAX = DAY_MS
 """How far an event may lie ahead of the broker's time of its record: clocks of shops go wrong."""
@@ -68,11 +67,12 @@ class Resolution(NamedTuple):
 
 
 Known = Mapping[bytes, Resolution]
+AnyHeaders = Sequence[tuple[str, bytes | None]]
 AccountOf = Callable[[Activity], str | None]
 
 
 def read(
-    topic: str, value: bytes | None, headers: Headers, arrived_ms: int
+    topic: str, value: bytes | None, headers: AnyHeaders, arrived_ms: int
 ) -> Recognised | Refused:
     """What a record says, in normal form, or why it is not taken.
 
@@ -111,9 +111,9 @@ class _Body(NamedTuple):
     """Whether it is known to be strict JSON."""
 
 
-def _open(topic: str, value: bytes, headers: Headers) -> _Body | Refused:
+def _open(topic: str, value: bytes, headers: AnyHeaders) -> _Body | Refused:
     """Which type the record is of, and the bytes of its body."""
-    named = header_map(headers)
+    named = dict(headers)
     declared = named.get("ce_type")
     if declared is not None:
         spec = named.get("ce_specversion", b"1.0")

@@ -54,11 +54,13 @@ class Taken(NamedTuple):
     event: Recognised
 
 
-class Partitions(NamedTuple):
-    """How many partitions the topics have that intake writes."""
+class Outputs(NamedTuple):
+    """The topics that intake writes, and how many partitions they have."""
 
-    keyed: int
-    quarantine: int
+    activity_partitions: int
+    quarantine_partitions: int
+    activity: str = ACTIVITY.name
+    quarantine: str = QUARANTINE.name
 
 
 class Intake:
@@ -72,7 +74,7 @@ class Intake:
         programs: Programs,
         group: Group,
         meter: Meter,
-        partitions: Partitions,
+        outputs: Outputs,
         limits: Limits,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -82,7 +84,7 @@ class Intake:
         self.programs = programs
         self.group = group
         self.meter = meter
-        self.partitions = partitions
+        self.outputs = outputs
         self.limits = limits
         self.jitter = jitter
         self.positions = Positions()
@@ -184,9 +186,9 @@ class Intake:
             if isinstance(account, Refused):
                 refused.append(set_aside(record, account))
             else:
-                partition = partition_of_account(account, self.partitions.keyed)
+                partition = partition_of_account(account, self.outputs.activity_partitions)
                 outgoing = activity(account, event, source_of(record))
-                batches.setdefault(Place(ACTIVITY.name, partition), []).append(outgoing)
+                batches.setdefault(Place(self.outputs.activity, partition), []).append(outgoing)
         if batches:
             await self._append(batches)
         if refused:
@@ -198,7 +200,7 @@ class Intake:
             await self.log.append(batches)
         except AppendFailed as failed:
             if _is_too_large(failed):
-                raise _misfit(ACTIVITY.name, RECORD_BYTES_MAX) from failed
+                raise _misfit(self.outputs.activity, RECORD_BYTES_MAX) from failed
             raise
 
     async def _set_aside(self, refused: Sequence[Quarantined]) -> None:
@@ -212,7 +214,7 @@ class Intake:
             else:
                 break
         else:
-            raise _misfit(QUARANTINE.name, RECORD_BYTES_MAX)
+            raise _misfit(self.outputs.quarantine, RECORD_BYTES_MAX)
         reasons = Counter(item.reason.value for item in refused)
         for reason, count in reasons.items():
             QUARANTINED.labels(SERVICE, reason).inc(count)
@@ -224,8 +226,8 @@ class Intake:
         batches: dict[Place, list[Outgoing]] = {}
         for whole in refused:
             item = quarantine.fitted(whole, bytes_max)
-            place = Place(QUARANTINE.name, item.source.partition % self.partitions.quarantine)
-            batches.setdefault(place, []).append(
+            partition = item.source.partition % self.outputs.quarantine_partitions
+            batches.setdefault(Place(self.outputs.quarantine, partition), []).append(
                 Outgoing(item.key, item.value, quarantine.encode(item))
             )
         return batches

@@ -1,0 +1,134 @@
+"""Whose an event is: the first resolution stands, the same identity with another content conflicts.
+
+1. an event is resolved once: a re-send has the account of the first time, whatever the programs say
+2. what is refused leaves nothing behind
+3. in which batches events arrive makes no difference
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.intake.decide import Recognised, Resolution, Resolving, read
+from services.intake.refusal import Refused
+from shared.events.quarantine import Reason
+from shared.events.topics import PURCHASES
+from tests.strategies.poison import ARRIVED_MS, encoded, purchase
+
+Outcome = str | Reason
+
+
+def event(number: int = 1, type: str = "retail.purchase.v1", **changes: Any) -> Recognised:
+    said = read(
+        PURCHASES.name,
+        encoded(purchase(number, **changes)),
+        (("ce_type", type.encode()),),
+        ARRIVED_MS,
+    )
+    assert isinstance(said, Recognised), said
+    return said
+
+
+def account_of(program: str | None = "p"):
+    return lambda activity: None if program is None else f"{program}:{activity.member}"
+
+
+def outcome(said: str | Refused) -> Outcome:
+    return said if isinstance(said, str) else said.reason
+
+
+def resolve(*events: Recognised, known: Any = None, program: str | None = "p") -> list[Outcome]:
+    resolving = Resolving(known or {}, account_of(program))
+    return [outcome(resolving.resolve(one)) for one in events]
+
+
+REVIEW = "retail.review.v1"
+
+
+@pytest.mark.parametrize(
+    ("events", "outcomes"),
+    [
+        ([event()], ["p:2"]),
+        ([event(), event()], ["p:2", "p:2"]),
+        ([event(), event(2)], ["p:2", "p:3"]),
+        ([event(), event(event_id="e9")], ["p:2", "p:2"]),
+        ([event(), event(event_id="e9"), event(event_id="e9")], ["p:2", "p:2", "p:2"]),
+        ([event(), event(store="9")], ["p:2", Reason.CONFLICT]),
+        ([event(), event(event_id="e9", store="9")], ["p:2", Reason.CONFLICT]),
+        ([event(), event(receipt_id="r9")], ["p:2", Reason.CONFLICT]),
+        ([event(), event(2, event_id="e1")], ["p:2", Reason.CONFLICT]),
+        ([event(), event(type=REVIEW)], ["p:2", Reason.CONFLICT]),
+        ([event(type=REVIEW), event(type=REVIEW, receipt_id="r9")], ["p:2", "p:2"]),
+        ([event(type=REVIEW), event(type=REVIEW, event_id="e9")], ["p:2", "p:2"]),
+        ([event(type=REVIEW), event(type=REVIEW, member="9")], ["p:2", Reason.CONFLICT]),
+        ([event(source="pos"), event(2, source="web", event_id="e1")], ["p:2", "p:3"]),
+    ],
+)
+def test_repeats_and_conflicts(events, outcomes):
+    assert resolve(*events) == outcomes
+    known: dict[bytes, Resolution] = {}
+    found = []
+    for one in events:  # each in a batch of its own
+        resolving = Resolving(dict(known), account_of())
+        found.append(outcome(resolving.resolve(one)))
+        known.update(resolving.found)
+    assert found == outcomes
+
+
+def test_a_refused_event_leaves_nothing_behind():
+    conflict = event(event_id="e9", store="9")
+    resolving = Resolving({}, account_of())
+    assert outcome(resolving.resolve(event())) == "p:2"
+    before = dict(resolving.found)
+    assert outcome(resolving.resolve(conflict)) is Reason.CONFLICT
+    assert resolving.found == before
+    assert outcome(resolving.resolve(event(9))) == "p:10"
+
+
+def test_an_unknown_brand_is_refused_and_leaves_nothing_behind():
+    resolving = Resolving({}, account_of(None))
+    assert outcome(resolving.resolve(event())) is Reason.UNKNOWN_BRAND
+    assert resolving.found == {}
+
+
+def test_a_resend_keeps_its_account_when_its_brand_has_moved():
+    first = event()
+    known = {identity: Resolution("old:2", first.content) for identity in first.identities}
+    assert resolve(first, known=known, program="new") == ["old:2"]
+    assert resolve(first, known=known, program=None) == ["old:2"]
+    assert resolve(event(event_id="e9"), known=known, program="new") == ["old:2"]
+
+
+def test_what_is_known_is_not_written_down_again():
+    first = event()
+    resolving = Resolving({first.identities[0]: Resolution("p:2", first.content)}, account_of())
+    assert resolving.resolve(first) == "p:2"
+    assert set(resolving.found) == {first.identities[1]}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            event,
+            number=st.just(1),
+            event_id=st.sampled_from(["e1", "e2"]),
+            receipt_id=st.sampled_from(["r1", "r2", "r3"]),
+            store=st.sampled_from(["1", "2"]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(0, 12), max_size=4),
+)
+def test_batches_make_no_difference(events, cuts):
+    known: dict[bytes, Resolution] = {}
+    found: list[Outcome] = []
+    bounds = sorted({0, len(events), *(cut for cut in cuts if cut < len(events))})
+    for first, end in pairwise(bounds):
+        resolving = Resolving(dict(known), account_of())
+        found += [outcome(resolving.resolve(one)) for one in events[first:end]]
+        known.update(resolving.found)
+    assert found == resolve(*events)
