@@ -8,10 +8,9 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
+from cli.contracts.headers import HEADERS, headers_of
 from cli.contracts.schemas import schema_path
-from shared import __version__
-from shared.events import facts, registry
-from shared.events.quarantine import DETAIL_LENGTH_MAX, ORIGINAL, Reason
+from shared.events import registry
 from shared.events.topics import (
     ACTIVITY,
     AWARDS,
@@ -27,6 +26,7 @@ from shared.events.topics import (
     Kind,
     Topic,
 )
+from shared.version import VERSION
 
 Json = dict[str, Any]
 
@@ -39,9 +39,9 @@ OUTSIDE = {"upstream", "operators"}
 
 OF_ANY_CHAIN = ("loyalty.chain.opened.v1", "loyalty.input.rejected.v1")
 CARRIED: dict[Topic, tuple[str, ...]] = {
-    PURCHASES: ("retail.purchase.v1", "retail.return.v1"),
-    REVIEWS: ("retail.review.v1", "retail.custom-action.v1"),
-    REFERRALS: ("retail.referral.v1",),
+    PURCHASES: tuple(registry.UPSTREAM),
+    REVIEWS: tuple(registry.UPSTREAM),
+    REFERRALS: tuple(registry.UPSTREAM),
     ACTIVITY: tuple(registry.ACTIVITY),
     COMMANDS: tuple(registry.COMMANDS),
     AWARDS: (*OF_ANY_CHAIN, "loyalty.points.earned.v1", "loyalty.activity.refused.v1"),
@@ -55,7 +55,7 @@ CARRIED: dict[Topic, tuple[str, ...]] = {
     PROGRAMS: ("loyalty.program.published.v1",),
     QUARANTINE: (QUARANTINED,),
 }
-"""Which messages a topic carries."""
+"""Which messages a topic carries; of upstream events, any topic carries any."""
 
 
 def asyncapi() -> Json:
@@ -65,7 +65,7 @@ def asyncapi() -> Json:
         "id": "urn:tessera",
         "info": {
             "title": "Tessera",
-            "version": __version__,
+            "version": VERSION,
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0"},
         },
@@ -74,11 +74,7 @@ def asyncapi() -> Json:
         "operations": dict(_operations()),
         "components": {
             "messages": dict(_messages()),
-            "schemas": {
-                "EventHeaders": EVENT_HEADERS,
-                "FactHeaders": FACT_HEADERS,
-                "QuarantineHeaders": QUARANTINE_HEADERS,
-            },
+            "schemas": HEADERS,
         },
     }
 
@@ -168,7 +164,6 @@ def _operations() -> Iterator[tuple[str, Json]]:
 
 def _messages() -> Iterator[tuple[str, Json]]:
     for wire_type, model in sorted(registry.WIRE.items()):
-        fact = registry.FACTS.get(wire_type) not in {None, facts.ProgramPublished}
         yield (
             wire_type,
             {
@@ -176,7 +171,7 @@ def _messages() -> Iterator[tuple[str, Json]]:
                 "title": model.__name__,
                 "summary": inspect.cleandoc(model.__doc__ or "").partition("\n")[0],
                 "contentType": "application/json",
-                "headers": _ref("components", "schemas", "FactHeaders" if fact else "EventHeaders"),
+                "headers": _ref("components", "schemas", headers_of(wire_type)),
                 "payload": {
                     "schemaFormat": JSON_SCHEMA,
                     "schema": {"$ref": f"./{schema_path(wire_type)}"},
@@ -217,60 +212,3 @@ def _ref(*path: str) -> Json:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
-
-
-def _text(description: str, **more: object) -> Json:
-    return {"type": "string", "description": description, **more}
-
-
-def _bytes(description: str, length: int) -> Json:
-    return _text(f"{description}, {length} raw bytes", format="binary")
-
-
-EVENT_HEADERS: Json = {
-    "type": "object",
-    "description": "The context of a CloudEvent, each header in UTF-8.",
-    "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
-    "properties": {
-        "ce_specversion": _text("version of CloudEvents", const="1.0"),
-        "ce_id": _text("identity of the event; of a fact, the id derived from its cause"),
-        "ce_source": _text("who wrote the event: the service, or the upstream system"),
-        "ce_type": _text("wire type with its version: the name of the message"),
-        "ce_subject": _text("the account, of our own messages"),
-        "ce_time": _text("when the event was decided or happened", format="date-time"),
-        "content-type": _text("media type of the value", const="application/json"),
-    },
-}
-
-FACT_HEADERS: Json = {
-    "description": "Of every fact: its context, its input, and its place in the chain.",
-    "allOf": [
-        _ref("components", "schemas", "EventHeaders"),
-        {
-            "type": "object",
-            "required": ["ce_subject", "ce_time", "cause", "body", "time", "seq", "prev", "hash"],
-            "properties": {
-                "cause": _text("business identity of the input, a JSON array of texts"),
-                "body": _text("digest of the input's body; empty without one", format="binary"),
-                "src": _text("where the input stood, topic/partition/offset; absent without one"),
-                "time": _text("the decision's time, milliseconds since 1970", pattern="^[0-9]+$"),
-                "seq": _text("position in the chain, counted from 1", pattern="^[1-9][0-9]*$"),
-                "prev": _bytes("hash of the valid record before it in the chain", 32),
-                "hash": _bytes("SHA-256 over prev, the other headers and the value", 32),
-            },
-        },
-    ],
-}
-
-QUARANTINE_HEADERS: Json = {
-    "type": "object",
-    "description": f"The headers that the record arrived with have the prefix `{ORIGINAL}`.",
-    "required": ["id", "reason", "detail", "by", "src"],
-    "properties": {
-        "id": _text("the same for every copy of the same input", format="uuid"),
-        "reason": _text("why it could not be taken", enum=[reason.value for reason in Reason]),
-        "detail": _text("the reason for people", maxLength=DETAIL_LENGTH_MAX),
-        "by": _text("the service that set it aside"),
-        "src": _text("where the input stood, topic/partition/offset"),
-    },
-}

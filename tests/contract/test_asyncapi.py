@@ -14,6 +14,7 @@ import jsonschema_rs
 import pytest
 
 from cli.contracts.asyncapi import CARRIED, OUTSIDE, QUARANTINED, asyncapi
+from cli.contracts.headers import CHAIN, CONTEXT, INPUT, headers_of
 from cli.contracts.schemas import wire_schemas
 from shared.chain.link import HASH, PREV, SEQ, Head, link
 from shared.events import registry, wire
@@ -251,7 +252,7 @@ def test_a_fact_stands_on_the_topic_of_its_only_writer():
     chains = [topic for topic in TOPICS if topic.kind is Kind.FACTS]
     for topic in chains:
         assert of_any_chain < set(CARRIED[topic])
-    for name in set(MESSAGES) - of_any_chain:
+    for name in set(MESSAGES) - of_any_chain - set(registry.UPSTREAM):
         assert len([topic for topic in TOPICS if name in CARRIED[topic]]) == 1, name
 
 
@@ -279,8 +280,10 @@ def test_headers_of_an_event_are_as_they_are_written():
         id="1", source="/intake", type="loyalty.activity.purchase.v1", subject="g:1", time_ms=0
     )
     assert headers_fit("EventHeaders", headers)
-    for name in ("ce_specversion", "ce_id", "ce_source", "ce_type"):
+    for name in CONTEXT:
         assert not headers_fit("EventHeaders", [item for item in headers if item[0] != name])
+    assert not headers_fit("InputHeaders", headers)
+    assert headers_fit("InputHeaders", [*headers, ("cause", b"[]"), ("body", digest(b"{}"))])
 
 
 def test_headers_of_a_fact_are_as_they_are_written():
@@ -300,11 +303,22 @@ def test_headers_of_a_fact_are_as_they_are_written():
     ]
     headers, _ = link(Head(bytes(32), 0, 0), plain, value, time_ms=5)
     assert headers_fit("FactHeaders", headers)
-    described = set(HEADERS["EventHeaders"]["properties"])
-    described |= set(HEADERS["FactHeaders"]["allOf"][1]["properties"])
-    assert {name for name, _ in headers} == described
+    assert {name for name, _ in headers} == {*CONTEXT, *INPUT, *CHAIN}
     for name in ("cause", "body", "time", SEQ, PREV, HASH):
         assert not headers_fit("FactHeaders", [item for item in headers if item[0] != name]), name
+
+
+def test_headers_of_upstream_events_are_up_to_upstream():
+    assert headers_fit("UpstreamHeaders", [])
+    assert headers_fit("UpstreamHeaders", [("ce_type", b"retail.purchase.v1"), ("trace", b"7")])
+    assert not headers_fit("UpstreamHeaders", [("ce_specversion", b"0.3")])
+
+
+def test_every_message_has_the_headers_of_its_kind():
+    for name in registry.WIRE:
+        assert MESSAGES[name]["headers"] == {"$ref": f"#/components/schemas/{headers_of(name)}"}
+    kinds = {"EventHeaders", "UpstreamHeaders", "InputHeaders", "FactHeaders"}
+    assert {headers_of(name) for name in registry.WIRE} == kinds
 
 
 def test_headers_in_quarantine_are_as_they_are_written():
@@ -312,7 +326,9 @@ def test_headers_in_quarantine_are_as_they_are_written():
         wire.Source("retail.purchases.v1", 0, 1), Reason.NOT_JSON, "", "intake", None, b"{", ()
     )
     assert headers_fit("QuarantineHeaders", encode(item))
+    assert headers_fit("QuarantineHeaders", encode(item._replace(bytes_cut=7)))
     assert not headers_fit("QuarantineHeaders", [("reason", b"bored"), *encode(item)[2:]])
+    assert not headers_fit("QuarantineHeaders", [*encode(item), ("cut", b"some")])
 
 
 def test_summaries_are_one_line():
