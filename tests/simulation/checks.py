@@ -121,7 +121,10 @@ def _justified(
     service = SERVICES["redeem"]()
     said = service.read(input_record)
     decisions = decide(
-        accounts.get(said.account), said.message, history.catalogue.version_at, said.cause,
+        accounts.get(said.account),
+        said.message,
+        history.catalogue.version_at,
+        said.cause,
         instant(fact.time_ms),
     )
     first = decisions[0] if decisions else None
@@ -170,5 +173,3 @@ def _drive(coroutine: Any) -> None:
     except StopIteration:
         return
     raise AssertionError("it waits")
-
-

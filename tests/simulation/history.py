@@ -19,10 +19,10 @@ from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE,
 from shared.events.upstream import Purchase, PurchaseLine
 from shared.events.wire import context
 from shared.program.catalogue import Catalogue
+from shared.stream import opening
 from shared.stream.limits import Limits
 from shared.stream.log import AppendFailed, Outgoing, Place
 from shared.stream.memory import MemoryStore
-from shared.stream import opening
 from shared.stream.opening import Ledger, Opening, Owner
 from shared.stream.runner import Runner
 from shared.stream.store import Position
@@ -166,9 +166,7 @@ async def _nothing() -> None:
 class History:
     """The world of one seed."""
 
-    def __init__(
-        self, loop: SeededLoop, load: Load, faults: Faults, catalogue: Catalogue
-    ) -> None:
+    def __init__(self, loop: SeededLoop, load: Load, faults: Faults, catalogue: Catalogue) -> None:
         self.loop = loop
         self.load = load
         self.random = loop.random
@@ -396,5 +394,3 @@ def message(body: Any, cause: Cause, account: str, digested: bytes) -> Outgoing:
     )
     headers += [("cause", cause.text.encode()), ("body", digested)]
     return Outgoing(account.encode(), registry.encode(body), headers)
-
-

@@ -100,9 +100,7 @@ class SeededLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         return
 
-    def spawn(
-        self, process: Process, coroutine: Coroutine[Any, Any, Any]
-    ) -> asyncio.Task[Any]:
+    def spawn(self, process: Process, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task of a process."""
         context = copy_context()
         context.run(PROCESS.set, process)

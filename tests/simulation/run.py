@@ -24,7 +24,9 @@ class Quiet:
     debug = info = warning = error = exception = critical = msg
 
 
-structlog.configure(logger_factory=lambda *_: Quiet(), processors=[], cache_logger_on_first_use=False)
+structlog.configure(
+    logger_factory=lambda *_: Quiet(), processors=[], cache_logger_on_first_use=False
+)
 
 
 def run_seed(
