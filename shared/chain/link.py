@@ -6,6 +6,8 @@ whoever wrote what. The hash is a checksum and a link, no signature.
 """
 
 import hashlib
+import sys
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -45,17 +47,21 @@ def genesis(ledger_id: str, topic: str, partition: int, partitions: int, writer:
 
 
 def digest(prev: bytes, headers: Iterable[Header], value: bytes) -> bytes:
-    """SHA-256 over `prev`, every header but `hash`, and the value, each with its length."""
-    parts = [prev]
+    """SHA-256 over `prev`, the lengths, every header but `hash`, and the value.
+
+    The lengths (32 bits each, little-endian) of all names, contents and the value come first, so that
+    no byte can move from one part to the next.
+    """
+    parts: list[bytes] = []
     for name, content in headers:
         if name != HASH:
-            encoded = name.encode()
-            parts.append(b"%d %d " % (len(encoded), len(content)))
-            parts.append(encoded)
+            parts.append(name.encode())
             parts.append(content)
-    parts.append(b"%d " % len(value))
     parts.append(value)
-    return hashlib.sha256(b"".join(parts)).digest()
+    lengths = array("I", map(len, parts))
+    if sys.byteorder == "big":
+        lengths.byteswap()
+    return hashlib.sha256(b"".join((prev, lengths.tobytes(), *parts))).digest()
 
 
 def link(
