@@ -7,10 +7,9 @@ models do not.
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 from shared.events import registry
+from shared.events.json_schema import AsWritten
 from shared.program.model import Program
 
 
@@ -32,21 +31,9 @@ def program_schema() -> dict[str, Any]:
     return {"program.schema.json": _schema("program", Program)}
 
 
-class _AsWritten(GenerateJsonSchema):
-    """Shows defaults as a document writes them, where the model keeps something else in memory."""
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """The usual schema; its default goes through the serializer of the field's own type."""
-        generated = super().default_schema(schema)
-        written = schema["schema"].get("serialization")
-        if "default" in generated and written and written["type"] == "function-plain":
-            generated["default"] = written["function"](schema["default"])
-        return generated
-
-
 def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
     return {
-        "$schema": _AsWritten.schema_dialect,
+        "$schema": AsWritten.schema_dialect,
         "$id": f"urn:tessera:{name}",
-        **model.model_json_schema(schema_generator=_AsWritten),
+        **model.model_json_schema(schema_generator=AsWritten),
     }

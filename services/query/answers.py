@@ -131,7 +131,7 @@ class RedemptionStatus(StrEnum):
     PENDING = "pending"
 
 
-class Redemption(Answer):
+class RedemptionMade(Answer):
     """Points spent. The same request gets these very bytes again, for ever."""
 
     program: str

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.query.answers import PendingRedemption, Redemption
+from services.query.answers import PendingRedemption, RedemptionMade
 from services.query.bodies import RedemptionAsked, body_of, documented_body
 from services.query.context import MemberId, Parts, ProgramName, account_of, token_header
 from services.query.problems import Code, Problem, documented
@@ -44,7 +44,7 @@ DECIDED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "",
     summary="Redeem points as cash off",
-    response_model=Redemption,
+    response_model=RedemptionMade,
     responses={
         **DECIDED,
         **documented(
@@ -99,7 +99,7 @@ async def redeem(
 @router.get(
     "/{redemption_id}",
     summary="What became of a redemption",
-    response_model=Redemption,
+    response_model=RedemptionMade,
     responses={
         **DECIDED,
         **documented(

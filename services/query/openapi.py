@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from services.query.bodies import PreviewAsked, RedemptionAsked
 from services.query.problems import MEDIA_TYPE, ProblemDetails
 from shared.events import registry
+from shared.events.json_schema import AsWritten
 from shared.program.model import Program
 
 REF = "#/components/schemas/{model}"
@@ -38,11 +39,13 @@ def install(app: FastAPI) -> None:
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """The derived document with all schemas, and without the framework's own form of errors."""
     _, definitions = models_json_schema(
-        [(model, "validation") for model in MODELS], ref_template=REF
+        [(model, "validation") for model in MODELS],
+        ref_template=REF,
+        schema_generator=AsWritten,
     )
     schemas = document["components"]["schemas"]
     for name, schema in definitions["$defs"].items():
-        schemas.setdefault(name, schema)
+        assert schemas.setdefault(name, schema) == schema, f"two schemas have the name {name}"
     schemas["Problem"] = schemas.pop("ProblemDetails", schemas.get("Problem"))
     for name in FRAMEWORKS:
         schemas.pop(name, None)

@@ -16,6 +16,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from cli.contracts.files import openapi_document
 from cli.contracts.schemas import program_schema, schema_path, wire_schemas
 from shared.events import registry
 from shared.program.model import Program
@@ -90,9 +91,9 @@ def test_every_type_has_a_schema_with_an_identity_of_its_own():
 
 def test_defaults_are_values_that_may_be_written():
     """What a schema names as a default is data of the contract, not the inside of a model."""
-    for path, schema in {**SCHEMAS, **program_schema()}.items():
+    for path, schema in {**SCHEMAS, **program_schema(), **openapi_document()}.items():
         for where, part in defaulted(schema):
-            rooted = {**part, "$defs": schema.get("$defs", {})}
+            rooted = {**part, **{name: schema.get(name, {}) for name in ("$defs", "components")}}
             fits = jsonschema_rs.Draft202012Validator(rooted).is_valid(part["default"])
             assert fits, f"{path}: {where}: {part['default']!r}"
 
