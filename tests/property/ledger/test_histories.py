@@ -187,7 +187,7 @@ def test_4_the_records_alone_give_the_same_account(begin, rules, history):
 @given(beginnings, programs, acts, st.lists(st.integers(0, DAYS), max_size=10))
 def test_5_extra_settles_change_no_later_decision(begin, rules, history, sweeps):
     steps = steps_of(history)
-    end = tick(max(at(DAYS), *[step.instant for step in steps]))
+    end = tick(max([at(DAYS), *[step.instant for step in steps]]))
     swept = sorted([*steps, *[tick(day) for day in sweeps]], key=lambda step: step.instant)
     plain = begin.under(rules).given(*steps, end)
     other = begin.under(rules).given(*swept, end)

@@ -91,10 +91,14 @@ def test_what_moves_no_points_changes_version_and_time_only(fact: LedgerFact):
 
 
 def test_instants_are_kept_in_utc():
-    fact = credited(1).model_copy(update={"active_from": at("2026-01-01T05:00:00+05:00")})
-    lot = evolve(None, fact, START)
-    assert lot is not None
-    assert lot.lots[named("L1")].active_from.isoformat() == "2026-01-01T00:00:00+00:00"
+    here = at("2026-06-01T05:00:00+05:00")
+    dates = {"occurred_at": here, "active_from": here, "expires_at": here.replace(year=2027)}
+    after = evolve(None, credited(1).model_copy(update=dates), START)
+    lot = after.lots[named("L1")]
+    assert lot.occurred_at.isoformat() == "2026-06-01T00:00:00+00:00"
+    assert lot.active_from.isoformat() == "2026-06-01T00:00:00+00:00"
+    assert lot.expires_at is not None
+    assert lot.expires_at.isoformat() == "2027-06-01T00:00:00+00:00"
 
 
 WRONG: dict[str, tuple[Callable[[], Account | None], LedgerFact, int]] = {
