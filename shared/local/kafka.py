@@ -12,6 +12,7 @@ import shutil
 import signal
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -75,13 +76,14 @@ JVM_OPTIONS = (
 class EmbeddedKafka(EmbeddedServer):
     """A broker on 127.0.0.1:`port` whose data lies in `data_dir`.
 
-    `heap` is the JVM's memory; `jars_dir` is where the jars lie, by default the user's cache;
-    `port_setting` is what the message calls the setting that changes the port.
+    `heap` is the JVM's memory and `jvm_options` what else it is told; `jars_dir` is where the jars
+    lie, by default the user's cache; `port_setting` is what a message calls the setting that
+    changes the port.
     """
 
     name: ClassVar[str] = "Kafka"
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
-    # the demo's year: 0.3 GB upstream and as much for activity, awards and points each, twice over
+    # the demo: 0.3 GB upstream, as much for activity, awards and points each, and twice that
     disk_bytes_needed: ClassVar[int] = 2560 * MIB
     # the controller's port is drawn anew at each start, and somebody may be faster
     passing_troubles: ClassVar[tuple[str, ...]] = ("Address already in use",)
@@ -92,12 +94,13 @@ class EmbeddedKafka(EmbeddedServer):
         port: int,
         *,
         heap: str = "256m",
+        jvm_options: Sequence[str] = (),
         jars_dir: Path | None = None,
         port_setting: str = "TESSERA_KAFKA_PORT",
         note: Note | None = None,
     ) -> None:
         super().__init__(data_dir, port, port_setting, note)
-        self._heap = heap
+        self._jvm_options = (f"-Xms{heap}", f"-Xmx{heap}", *JVM_OPTIONS, *jvm_options)
         self._jars_dir = jars_dir or cache_folder(dict(os.environ), Path.home()) / "kafka-4.3.1"
         self._java: Path | None = None
         self._class_path = ""
@@ -118,16 +121,15 @@ class EmbeddedKafka(EmbeddedServer):
         )
         self._class_path = os.pathsep.join(map(str, jars))
         await self._await_earlier_run()
+        temporary = self.data_dir / "tmp"  # a killed JVM leaves its unpacked libraries there
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         if not (self.data_dir / "log" / "meta.properties").exists():
             await self._format()
 
     def _server_process(self) -> Child:
-        temporary = self.data_dir / "tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
         self._write_properties()
-        heap = (f"-Xms{self._heap}", f"-Xmx{self._heap}")
-        return self._java_process(*heap, *JVM_OPTIONS, "kafka.Kafka", "server.properties")
+        return self._java_process(*self._jvm_options, "kafka.Kafka", "server.properties")
 
     async def _answers(self) -> bool:
         """A Metadata answer that names a broker; the port opens earlier than that."""

@@ -19,7 +19,7 @@ from shared.local import folders, ports
 from shared.local.child import POLL_SECONDS, Child
 from shared.local.errors import NotReady, ServerDied, UnsupportedPlatform
 
-START_SECONDS_MAX = 90
+START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 30
 EARLIER_RUN_SECONDS_MAX = 60
 
