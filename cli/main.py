@@ -1,5 +1,6 @@
 """The `tessera` command: its verbs. What they do is imported when they are called: quick help."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,11 +12,105 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+program = typer.Typer(help="Programs: the rules, as versioned files.", no_args_is_help=True)
+app.add_typer(program, name="program")
 
 
 @app.callback()
 def tessera() -> None:
     """An event-sourced loyalty-points ledger."""
+
+
+# all of Tessera on this machine
+
+
+@app.command()
+def run(
+    data: Annotated[
+        str, typer.Option(help="demo: play a year of real purchases; none: start empty.")
+    ] = "demo",
+) -> None:
+    """Start everything on this machine and stay; Ctrl-C stops it."""
+    from cli.stack import run as stack
+
+    if data not in {"demo", "none"}:
+        raise typer.BadParameter("demo or none", param_hint="--data")
+    raise typer.Exit(stack.run(demo=data == "demo"))
+
+
+@app.command()
+def up() -> None:
+    """Start everything in the background."""
+    from cli.stack import run as stack
+
+    raise typer.Exit(stack.up())
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` or `run` started."""
+    from cli.stack import run as stack
+
+    raise typer.Exit(stack.down())
+
+
+@app.command()
+def status() -> None:
+    """Say what runs here."""
+    from cli.stack import run as stack
+
+    raise typer.Exit(stack.status())
+
+
+@app.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(help="One service; all without it.")] = None,
+    lines: Annotated[int, typer.Option("-n", min=0, help="How many lines.")] = 20,
+    follow: Annotated[bool, typer.Option("-f", help="Go on as lines are written.")] = False,
+) -> None:
+    """Print the last lines of the services' logs."""
+    from cli.stack import run as stack
+
+    raise typer.Exit(stack.logs(service, lines, follow=follow))
+
+
+# programs
+
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Program documents, in YAML.")]
+
+
+@program.command("validate")
+def program_validate(files: Files) -> None:
+    """Say what is wrong or odd: line, field, what was found, what is allowed."""
+    from cli import program as programs
+
+    raise typer.Exit(programs.validate(files))
+
+
+@program.command("publish")
+def program_publish(files: Files) -> None:
+    """Publish program files, in the order given; versions never change."""
+    from cli import program as programs
+    from cli.installation import kafka_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(programs.publish(kafka_of(Settings()), files)))
+
+
+@program.command("list")
+def program_list() -> None:
+    """List the published versions."""
+    from cli import program as programs
+    from cli.installation import kafka_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(programs.show(kafka_of(Settings()))))
+
+
+# for developers
 
 
 @app.command()
@@ -25,6 +120,10 @@ def contracts(
     ] = False,
 ) -> None:
     """Write the generated contracts in docs/contracts anew."""
-    from cli.contracts.command import run
+    from cli.contracts.command import run as write
 
-    raise typer.Exit(run(check=check))
+    raise typer.Exit(write(check=check))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,100 @@
+"""Which installation an operation works on: its Kafka, its Postgres, its API, its ledger.
+
+What the settings name counts; else the servers of the `tessera run` that lives in the home folder;
+else the folder's embedded servers, started for the operation and stopped after it. Never draws a
+ledger's identity: that is for `tessera run` and `tessera topics create`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
+
+from cli.operation import WronglySetUp
+from cli.stack.ledger import LedgerIdentity, ledger_identity
+from cli.stack.run import running
+from shared.local import EmbeddedKafka, EmbeddedPostgres
+from shared.settings import Settings
+
+Note = Callable[[str], None]
+
+
+class Installation(NamedTuple):
+    """Addresses, and what the chains of the ledger begin with."""
+
+    kafka: str
+    postgres: str
+    ledger_id: str
+    partitions: int
+
+
+def known_ledger(settings: Settings) -> LedgerIdentity:
+    """The ledger that the settings or the home folder name. Raises WronglySetUp, LedgerMismatch."""
+    if (settings.home / "ledger.json").exists():
+        return ledger_identity(settings)
+    if settings.ledger_id:
+        return LedgerIdentity(settings.ledger_id, settings.partitions)
+    raise WronglySetUp(
+        f"which ledger? There is none in the folder {settings.home}, and TESSERA_LEDGER_ID is not "
+        "set. Set it (and TESSERA_PARTITIONS) to what `tessera topics create` printed, or "
+        "TESSERA_HOME to the folder of a `tessera run`"
+    )
+
+
+@asynccontextmanager
+async def installation(settings: Settings, note: Note) -> AsyncIterator[Installation]:
+    """The installation, reachable. Raises WronglySetUp, LedgerMismatch, LocalServerError."""
+    ledger = known_ledger(settings)
+    async with AsyncExitStack() as stack:
+        kafka, postgres = await asyncio.gather(
+            _kafka(settings, note, stack), _postgres(settings, note, stack)
+        )
+        yield Installation(kafka, postgres, ledger.id, ledger.partitions)
+
+
+async def _kafka(settings: Settings, note: Note, stack: AsyncExitStack) -> str:
+    if "kafka" in settings.model_fields_set:
+        return settings.kafka
+    if (living := _living(settings)) is not None:
+        return str(living["kafka"])
+    server = EmbeddedKafka(settings.home / "kafka", settings.kafka_port, note=note)
+    note("starting Kafka")
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return server.bootstrap
+
+
+async def _postgres(settings: Settings, note: Note, stack: AsyncExitStack) -> str:
+    if "postgres" in settings.model_fields_set:
+        return settings.postgres
+    if (living := _living(settings)) is not None:
+        return str(living["postgres"])
+    server = EmbeddedPostgres(settings.home / "postgres", settings.postgres_port, note=note)
+    note("starting Postgres")
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return server.dsn
+
+
+def api_of(settings: Settings) -> str:
+    """The address of the API, without `/v1`."""
+    living = _living(settings)
+    if living is not None:
+        return str(living["api"])
+    return f"http://{settings.api_host}:{settings.api_port}"
+
+
+def kafka_of(settings: Settings) -> str:
+    """The address of Kafka, for what needs no more than that."""
+    living = _living(settings)
+    if living is not None and "kafka" not in settings.model_fields_set:
+        return str(living["kafka"])
+    return settings.kafka
+
+
+def _living(settings: Settings) -> dict[str, Any] | None:
+    if running(settings) is None:
+        return None
+    found: dict[str, Any] = json.loads((settings.home / "run.json").read_text(encoding="utf-8"))
+    return found
