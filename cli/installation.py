@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 from cli.operation import WronglySetUp
-from cli.stack.ledger import LedgerIdentity, ledger_identity
 from cli.stack.run import running
+from shared.identity import LedgerIdentity, ledger_identity
 from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.settings import Settings
 

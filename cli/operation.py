@@ -11,7 +11,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from cli.stack.ledger import LedgerMismatch
+from shared.identity import LedgerMismatch
 from shared.local import LocalServerError
 from shared.postgres.migrations import MigrationError
 from shared.program.catalogue import CatalogueError

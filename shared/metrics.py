@@ -44,7 +44,7 @@ class ServiceMeter:
         self.turn.observe(sum(self.steps.values()) - self.steps.get("poll", 0.0))
 
 
-def serve_metrics(port: int) -> None:
-    """Serve this process's counters on 127.0.0.1; 0 serves none."""
+def serve_metrics(host: str, port: int) -> None:
+    """Serve this process's counters on an address of this machine; port 0 serves none."""
     if port:
-        start_http_server(port, addr="127.0.0.1")
+        start_http_server(port, addr=host)

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from shared import logs
+from shared.identity import LedgerMismatch, LedgerUnknown, with_ledger
 from shared.settings import Settings
 from shared.stream.log import LogUnavailable
 from shared.stream.positions import Halted
@@ -45,11 +46,11 @@ async def _supervised(name: str, main: Main, settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     code = 0
     try:
-        await main(settings, stop)
+        await main(with_ledger(settings), stop)
     except* (Halted, UnreadableFact, TopicsWrong) as halted:
         logger.error("halted", why=_reason(halted))
         code = EXIT_HALTED
-    except* (LogUnavailable, StoreUnavailable) as away:
+    except* (LogUnavailable, StoreUnavailable, LedgerMismatch, LedgerUnknown) as away:
         logger.error("cannot start", why=_reason(away))
         code = EXIT_SETUP
     logger.info("stopped", name=name, code=code)

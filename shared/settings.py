@@ -21,15 +21,23 @@ class Settings(BaseSettings):
     kafka_port: int = Field(29092, ge=1, le=65535, description="Port of the embedded Kafka")
     postgres_port: int = Field(25432, ge=1, le=65535, description="Port of the embedded Postgres")
     ledger_id: str = Field(
-        "", description="Identity of the ledger, drawn once when its topics were made"
+        "",
+        description="Identity of the ledger, drawn once when its topics were made; "
+        "empty: what ledger.json in the home folder says",
     )
     partitions: int = Field(
         8, ge=1, le=4096, description="Partitions of every keyed topic, chosen once and for ever"
     )
     replication: int = Field(1, ge=1, description="Copies of each partition")
-    home: Path = Field(Path(".tessera"), description="Folder of the embedded servers and the demo")
+    home: Path = Field(
+        Path(".tessera"),
+        description="Folder of the ledger's identity, the embedded servers and the demo",
+    )
     api_host: str = Field("127.0.0.1", description="Address on which the API listens")
     api_port: int = Field(8080, ge=0, le=65535, description="Port of the API")
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address on which a service's own metrics are served"
+    )
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of a service's own metrics; 0 for none"
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from urllib.request import ProxyHandler, build_opener
 
-from cli.stack.ledger import ledger_identity
+from shared.identity import ledger_identity
 from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.local.child import Child
 from shared.local.folders import require_writable

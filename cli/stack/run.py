@@ -13,8 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from cli.stack.host import ROOT, Host, NotReady
-from cli.stack.ledger import LedgerMismatch
 from cli.stack.play import DemoFailed, play
+from shared.identity import LedgerMismatch
 from shared.local import LocalServerError
 from shared.settings import Settings
 from shared.stream.log import LogUnavailable

@@ -38,7 +38,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         async with available(), pool.acquire() as connection:
             await migrate(connection, SERVICE, ["services.intake"])
         outputs = Outputs(settings.partitions, await log.partitions(QUARANTINE.name))
-        serve_metrics(settings.metrics_port)
+        serve_metrics(settings.metrics_host, settings.metrics_port)
         intake = Intake(
             log,
             inputs,

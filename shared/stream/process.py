@@ -77,7 +77,7 @@ async def serve(
         async with available(), pool.acquire() as connection:
             await migrate(connection, service.name, [STREAM, f"services.{service.name}"])
         runner = await _runner(service, settings, log, inputs, programs, membership, pool)
-        serve_metrics(settings.metrics_port)
+        serve_metrics(settings.metrics_host, settings.metrics_port)
         shell = Shell(settings, log, pool, runner)
         async with asyncio.TaskGroup() as tasks:
             side = [tasks.create_task(chore(shell)) for chore in chores]
