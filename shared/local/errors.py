@@ -1,6 +1,7 @@
 """Why an embedded server cannot start. Each message says what happened and what to do about it."""
 
-import getpass
+import os
+import pwd
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -27,7 +28,7 @@ class NotWritable(LocalServerError):
 
     def __init__(self, folder: Path, why: str) -> None:
         super().__init__(
-            f"{getpass.getuser()} cannot write to {folder} ({why}). "
+            f"{_whoami()} cannot write to {folder} ({why}). "
             "Change the folder's owner or permissions, or choose another one: TESSERA_HOME=<folder>"
         )
 
@@ -108,12 +109,12 @@ class NoPostgresBinaries(LocalServerError):
 
 
 class NoUnprivilegedUser(LocalServerError):
-    """Postgres refuses to run as root, and there is nobody to run it as."""
+    """Postgres wants to be run by somebody with a name who is not root."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"Postgres does not run as root, and cannot be run as another user here: {why}. "
-            "Start Tessera as an ordinary user, or name a Postgres: TESSERA_POSTGRES=<dsn>"
+            f"Nobody on this machine can run Postgres, which refuses root: {why}. Start Tessera as "
+            "an ordinary user with a name, or name a Postgres: TESSERA_POSTGRES=<dsn>"
         )
 
 
@@ -155,6 +156,13 @@ class UnsupportedPlatform(LocalServerError):
             f"The embedded servers do not run on {platform}. Use `docker compose up`, "
             "or name servers: TESSERA_KAFKA=<host:port> and TESSERA_POSTGRES=<dsn>"
         )
+
+
+def _whoami() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"The user with the id {os.geteuid()}"
 
 
 def _another(port: int) -> int:

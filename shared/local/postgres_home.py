@@ -49,6 +49,7 @@ def choose(folder: Path, note: Note) -> Home:
     """
     binaries = installed_binaries()
     if os.geteuid() != 0:
+        _entry_of(os.geteuid())
         require_own(folder / "data", os.geteuid())
         return Home(folder, binaries, None)
     user = unprivileged_user(folder)
