@@ -1,1 +1,1 @@
-"""All of Tessera on one machine: the embedded servers, the services, and how they are looked after."""
+"""All of Tessera on one machine: the embedded servers, the services, and their host."""

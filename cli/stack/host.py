@@ -1,8 +1,8 @@
 """The host: embedded Kafka and Postgres and all services as children of one process.
 
-Guarantees: children never outlive it; a child that dies is started again, one that halted is not and
-says why; stops everything in order, services first. Servers named by TESSERA_KAFKA or TESSERA_POSTGRES
-are used as they are and left alone.
+Guarantees: children never outlive it; a child that dies is started again, one that halted is not
+and says why; stops everything in order, services first. Servers named by TESSERA_KAFKA or
+TESSERA_POSTGRES are used as they are and left alone.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
 from urllib.request import ProxyHandler, build_opener
@@ -91,8 +92,8 @@ class Host:
     async def start(self) -> None:
         """Start everything and return when the API is ready.
 
-        Raises LocalServerError, LedgerMismatch, TopicsWrong, LogUnavailable, NotReady: each says what
-        to do.
+        Raises LocalServerError, LedgerMismatch, TopicsWrong, LogUnavailable, NotReady: each says
+        what to do.
         """
         require_writable(self.settings.home)
         (self.settings.home / "logs").mkdir(exist_ok=True)
@@ -157,7 +158,7 @@ class Host:
                         for watched in blamed
                         if watched.halted or not watched.child.is_alive
                     )
-                    or f"the API at {self.api} does not get ready; see {self.settings.home / 'logs'}"
+                    or f"{self.api} does not get ready; see {self.settings.home / 'logs'}"
                 )
             await asyncio.sleep(0.1)
 
@@ -184,7 +185,9 @@ class Host:
                 self.note(f"{watched.name} has halted:\n{_last_reason(watched.child.tail())}")
             elif watched.restart_at is None:
                 watched.restart_at = monotonic() + RESTART_SECONDS
-                self.note(f"{watched.name} has ended ({watched.child.exit_code}); starting it again")
+                self.note(
+                    f"{watched.name} has ended ({watched.child.exit_code}); starting it again"
+                )
             elif monotonic() >= watched.restart_at:
                 watched.restart_at = None
                 watched.restarts += 1
@@ -223,7 +226,7 @@ def _answers(url: str) -> bool:
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(url, timeout=2) as answer:
-            return bool(answer.status == 200)
+            return bool(answer.status == HTTPStatus.OK)
     except OSError:
         return False
 

@@ -9,8 +9,8 @@ from time import monotonic
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from cli.program import publish_file
 from cli.stack.host import ROOT, Host
@@ -19,6 +19,7 @@ from shared.local.child import Child
 
 GROCER = ROOT / "programs" / "grocer.yaml"
 LOOK_SECONDS = 0.25
+LINE_SECONDS = 10.0
 
 
 class DemoFailed(Exception):
@@ -55,14 +56,15 @@ async def _purchases(host: Host, looking: Progress, console: Console) -> None:
     try:
         with Bar(*columns, console=console) as bar:
             task = bar.add_task("purchases", total=None, rate=0.0)
+            lines = Lines(console)
             first, began, shown = None, monotonic(), False
             async for published, total in _published(publisher):
-                credited, _ = await looking.purchases()
+                credited = min(await looking.purchases(), total)
                 if first is None:
                     first = credited
-                seconds = max(monotonic() - began, 0.001)
-                rate = (credited - first) / seconds
-                bar.update(task, total=total or None, completed=min(credited, total), rate=rate)
+                rate = (credited - first) / max(monotonic() - began, 0.001)
+                bar.update(task, total=total or None, completed=credited, rate=rate)
+                lines.tell(credited, total, rate)
                 if credited and not shown:
                     shown = True
                     await _print_first_balance(host, looking, bar.console)
@@ -70,6 +72,22 @@ async def _purchases(host: Host, looking: Progress, console: Console) -> None:
                     break
     finally:
         await publisher.stop(signal.SIGTERM, 5)
+
+
+class Lines:
+    """Progress where there is no terminal to draw a bar on: a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = monotonic()
+
+    def tell(self, done: int, total: int, rate: float) -> None:
+        """Print a line if the last one is old enough."""
+        if self._console.is_terminal or monotonic() - self._last < LINE_SECONDS:
+            return
+        self._last = monotonic()
+        left = f"{(total - done) / rate:,.0f} s left" if rate else "time left unknown"
+        self._console.print(f"purchases    {done:,} of {total:,}, {rate:,.0f}/s, {left}")
 
 
 async def _published(publisher: Child) -> AsyncIterator[tuple[int | None, int]]:
@@ -158,5 +176,3 @@ def member_url(api: str, account: str) -> str:
     """The address of a member's balance."""
     program, _, member = account.partition(":")
     return f"{api}/v1/programs/{program}/members/{member}"
-
-

@@ -1,4 +1,4 @@
-"""How far everything is: what is published, what is folded, what is still under way; and the totals.
+"""How far everything is: what is folded, what is still under way; and the totals.
 
 Reads Kafka's end offsets and the services' positions; changes nothing.
 """
@@ -62,12 +62,10 @@ class Progress:
         assert self._connection is not None, "start it first"
         return self._connection
 
-    async def purchases(self) -> tuple[int, int]:
-        """How many activities redeem has folded, and how many earn has awarded."""
-        folded = await self._sql.fetch("SELECT inputs FROM redeem.stream_position")
-        credited = sum(_next(row["inputs"], AWARDS.name) for row in folded)
-        awarded = await self._sql.fetch("SELECT inputs FROM earn.stream_position")
-        return credited, sum(_next(row["inputs"], ACTIVITY.name) for row in awarded)
+    async def purchases(self) -> int:
+        """How many awards redeem has folded."""
+        rows = await self._sql.fetch("SELECT inputs FROM redeem.stream_position")
+        return sum(_next(row["inputs"], AWARDS.name) for row in rows)
 
     async def lag(self) -> dict[str, int]:
         """Records that each service has not folded yet."""

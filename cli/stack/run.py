@@ -37,11 +37,22 @@ POLL_SECONDS = 0.1
 def run(*, demo: bool) -> int:
     """Start everything, play the demo, stay until Ctrl-C; the exit code."""
     console = Console(highlight=False)
+    code = 1
     try:
-        return asyncio.run(_run(Settings(), console, demo=demo))
-    except EXPECTED as error:
-        console.print(f"\n[red]{type(error).__name__}[/red]: {error}", soft_wrap=True)
-        return 1
+        code = asyncio.run(_run(Settings(), console, demo=demo))
+    except* EXPECTED as group:
+        for error in reasons(group):
+            console.print(f"\n{error}", style="red", soft_wrap=True, markup=False)
+    return code
+
+
+def reasons(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The errors in a group, however deep."""
+    return [
+        reason
+        for error in group.exceptions
+        for reason in (reasons(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]
 
 
 async def _run(settings: Settings, console: Console, *, demo: bool) -> int:
@@ -67,20 +78,12 @@ async def _run(settings: Settings, console: Console, *, demo: bool) -> int:
 async def _work(host: Host, console: Console, *, demo: bool) -> None:
     await host.start()
     console.print(f"API          {host.api}/docs")
-    watching = asyncio.create_task(host.watch())
-    try:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(host.watch())
         if demo:
-            playing = asyncio.create_task(play(host, console))
-            await asyncio.wait([watching, playing], return_when=asyncio.FIRST_COMPLETED)
-            if playing.done():
-                await playing
-            else:
-                playing.cancel()
+            await play(host, console)
         console.print(f"\nAPI documentation: {host.api}/docs")
         console.print("running; Ctrl-C stops everything")
-        await watching
-    finally:
-        watching.cancel()
 
 
 def up() -> int:
