@@ -146,7 +146,7 @@ class Host:
     async def _until_ready(self) -> None:
         """Until every part of the API answers."""
         deadline = monotonic() + READY_SECONDS_MAX
-        while not await asyncio.to_thread(_answers, f"{self.api}/health/ready"):
+        while not await asyncio.to_thread(answers, f"{self.api}/health/ready"):
             self._look_after()
             halted = [watched for watched in self.services if watched.halted]
             if halted or monotonic() > deadline:
@@ -221,7 +221,8 @@ class Host:
             self.status_file.unlink()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET on this machine is answered with 200."""
     # No proxy from the environment: the API is on this machine.
     opener = build_opener(ProxyHandler({}))
     try:

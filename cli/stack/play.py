@@ -5,8 +5,9 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -26,25 +27,40 @@ class DemoFailed(Exception):
     """A part of the demo did not come to its end."""
 
 
-async def play(host: Host, console: Console) -> None:
+class Stage(NamedTuple):
+    """Where the demo is played: addresses, its folder, and the environment of its processes."""
+
+    bootstrap: str
+    dsn: str
+    api: str
+    home: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, host: Host) -> "Stage":
+        """What a host has started."""
+        return cls(host.bootstrap, host.dsn, host.api, host.settings.home, host.environment)
+
+
+async def play(stage: Stage, console: Console) -> None:
     """Play the demo to its end and print the summary. Raises DemoFailed."""
     started = monotonic()
-    await publish_file(host.bootstrap, GROCER)
-    looking = Progress(host.bootstrap, host.dsn)
+    await publish_file(stage.bootstrap, GROCER)
+    looking = Progress(stage.bootstrap, stage.dsn)
     await looking.start()
     try:
         before = await looking.totals()
-        await _purchases(host, looking, console)
+        await _purchases(stage, looking, console)
         played = monotonic() - started
-        await _redemptions(host, console)
-        await _print_summary(host, looking, console, before, played)
+        await _redemptions(stage, console)
+        await _print_summary(stage, looking, console, before, played)
     finally:
         await looking.close()
 
 
-async def _purchases(host: Host, looking: Progress, console: Console) -> None:
+async def _purchases(stage: Stage, looking: Progress, console: Console) -> None:
     """Publish the year and wait until all of it is folded."""
-    publisher = _demo(host, "publisher", "--bootstrap", host.bootstrap)
+    publisher = _demo(stage, "publisher", "--bootstrap", stage.bootstrap)
     publisher.spawn()
     columns = (
         TextColumn("{task.description}"),
@@ -67,7 +83,7 @@ async def _purchases(host: Host, looking: Progress, console: Console) -> None:
                 lines.tell(credited, total, rate)
                 if credited and not shown:
                     shown = True
-                    await _print_first_balance(host, looking, bar.console)
+                    await _print_first_balance(stage, looking, bar.console)
                 if published is None and sum((await looking.lag()).values()) == 0:
                     break
     finally:
@@ -105,9 +121,9 @@ async def _published(publisher: Child) -> AsyncIterator[tuple[int | None, int]]:
             raise DemoFailed(f"the publisher ended:\n{publisher.tail()}")
 
 
-async def _redemptions(host: Host, console: Console) -> None:
+async def _redemptions(stage: Stage, console: Console) -> None:
     """Redeem for every household that can."""
-    till = _demo(host, "redeem", "--api", host.api)
+    till = _demo(stage, "redeem", "--api", stage.api)
     till.spawn()
     try:
         with console.status("redeeming for every household that can"):
@@ -123,14 +139,14 @@ async def _redemptions(host: Host, console: Console) -> None:
     )
 
 
-def _demo(host: Host, part: str, *arguments: str) -> Child:
+def _demo(stage: Stage, part: str, *arguments: str) -> Child:
     """A part of the demo as a process of its own, as an upstream system would be."""
-    home = host.settings.home.absolute()
+    home = stage.home.absolute()
     return Child(
         command=(sys.executable, "-m", f"cli.demo.{part}", *arguments, "--home", str(home)),
         folder=ROOT,
         log=home / "logs" / f"demo-{part}.log",
-        environment=host.environment,
+        environment=stage.environment,
         orphaned=signal.SIGTERM,
     )
 
@@ -146,14 +162,14 @@ def _last_json(child: Child) -> dict[str, Any]:
     return {}
 
 
-async def _print_first_balance(host: Host, looking: Progress, console: Console) -> None:
+async def _print_first_balance(stage: Stage, looking: Progress, console: Console) -> None:
     accounts = await looking.examples()
     if accounts:
-        console.print(f"first balance: [bold]curl {member_url(host.api, accounts[0])}[/bold]")
+        console.print(f"first balance: [bold]curl {member_url(stage.api, accounts[0])}[/bold]")
 
 
 async def _print_summary(
-    host: Host, looking: Progress, console: Console, before: Totals, seconds: float
+    stage: Stage, looking: Progress, console: Console, before: Totals, seconds: float
 ) -> None:
     now = await looking.totals()
     facts = now.facts - before.facts
@@ -167,7 +183,7 @@ async def _print_summary(
     console.print()
     console.print("three members to look at:")
     for account in await looking.examples():
-        url = member_url(host.api, account)
+        url = member_url(stage.api, account)
         console.print(f"  curl {url}", soft_wrap=True)
         console.print(f"  curl '{url}/entries?limit=5'", soft_wrap=True)
 

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from cli.stack.host import ROOT, Host, NotReady
-from cli.stack.play import DemoFailed, play
+from cli.stack.play import DemoFailed, Stage, play
 from shared.identity import LedgerMismatch
 from shared.local import LocalServerError
 from shared.settings import Settings
@@ -81,7 +81,7 @@ async def _work(host: Host, console: Console, *, demo: bool) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(host.watch())
         if demo:
-            await play(host, console)
+            await play(Stage.of(host), console)
         console.print(f"\nAPI documentation: {host.api}/docs")
         console.print("running; Ctrl-C stops everything")
 
