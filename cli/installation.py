@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
-from cli.operation import WronglySetUp
 from cli.stack.run import running
-from shared.identity import LedgerIdentity, ledger_identity
+from shared.identity import with_ledger
 from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.settings import Settings
 
@@ -29,28 +28,15 @@ class Installation(NamedTuple):
     partitions: int
 
 
-def known_ledger(settings: Settings) -> LedgerIdentity:
-    """The ledger that the settings or the home folder name. Raises WronglySetUp, LedgerMismatch."""
-    if (settings.home / "ledger.json").exists():
-        return ledger_identity(settings)
-    if settings.ledger_id:
-        return LedgerIdentity(settings.ledger_id, settings.partitions)
-    raise WronglySetUp(
-        f"which ledger? There is none in the folder {settings.home}, and TESSERA_LEDGER_ID is not "
-        "set. Set it (and TESSERA_PARTITIONS) to what `tessera topics create` printed, or "
-        "TESSERA_HOME to the folder of a `tessera run`"
-    )
-
-
 @asynccontextmanager
 async def installation(settings: Settings, note: Note) -> AsyncIterator[Installation]:
-    """The installation, reachable. Raises WronglySetUp, LedgerMismatch, LocalServerError."""
-    ledger = known_ledger(settings)
+    """The installation, reachable. Raises LedgerUnknown, LedgerMismatch, LocalServerError."""
+    settings = with_ledger(settings)
     async with AsyncExitStack() as stack:
         kafka, postgres = await asyncio.gather(
             _kafka(settings, note, stack), _postgres(settings, note, stack)
         )
-        yield Installation(kafka, postgres, ledger.id, ledger.partitions)
+        yield Installation(kafka, postgres, settings.ledger_id, settings.partitions)
 
 
 async def _kafka(settings: Settings, note: Note, stack: AsyncExitStack) -> str:

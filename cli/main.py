@@ -14,6 +14,10 @@ app = typer.Typer(
 )
 program = typer.Typer(help="Programs: the rules, as versioned files.", no_args_is_help=True)
 app.add_typer(program, name="program")
+topics = typer.Typer(help="The topics of a ledger, on a Kafka of your own.", no_args_is_help=True)
+app.add_typer(topics, name="topics")
+member = typer.Typer(help="What a member has.", no_args_is_help=True)
+app.add_typer(member, name="member")
 
 
 @app.callback()
@@ -74,6 +78,16 @@ def logs(
     raise typer.Exit(stack.logs(service, lines, follow=follow))
 
 
+@app.command()
+def demo() -> None:
+    """Play the demo on what runs already: a year of real purchases, then redemptions."""
+    from cli.operation import console, perform
+    from cli.stack.demo import demo as play
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(play(Settings(), console().print)))
+
+
 # programs
 
 
@@ -108,6 +122,36 @@ def program_list() -> None:
     from shared.settings import Settings
 
     raise typer.Exit(perform(programs.show(kafka_of(Settings()))))
+
+
+# members
+
+
+@member.command("show")
+def member_show(
+    program: Annotated[str, typer.Argument(help="The program, such as grocer.")],
+    member: Annotated[str, typer.Argument(help="The member's id.")],
+) -> None:
+    """Balances, open lots by date and the last entries of a member, as the API says them."""
+    from cli import member as members
+    from cli.installation import api_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(members.show(api_of(Settings()), program, member)))
+
+
+# operations
+
+
+@topics.command("create")
+def topics_create() -> None:
+    """Make the topics that are missing and print what every process has to be told."""
+    from cli import topics as made
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(made.create(Settings())))
 
 
 # for developers

@@ -11,7 +11,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from shared.identity import LedgerMismatch
+from shared.identity import LedgerMismatch, LedgerUnknown
 from shared.local import LocalServerError
 from shared.postgres.migrations import MigrationError
 from shared.program.catalogue import CatalogueError
@@ -38,6 +38,7 @@ SETUP = (
     WronglySetUp,
     LocalServerError,
     LedgerMismatch,
+    LedgerUnknown,
     TopicsWrong,
     LogUnavailable,
     StoreUnavailable,

@@ -1,0 +1,107 @@
+"""`tessera member show`: what a member has, as the API says it."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from cli.operation import Refused, WronglySetUp, console
+
+TIMEOUT_SECONDS = 10.0
+LOTS_MAX = 20
+ENTRIES_MAX = 10
+BALANCES = ("available", "pending", "held", "deficit", "balance")
+TOTALS = ("earned", "redeemed", "expired", "clawed_back", "written_off")
+
+
+async def show(api: str, program: str, member: str) -> int:
+    """Print balances, open lots by date and the last entries; the exit code."""
+    path = f"/v1/programs/{quote(program, safe='')}/members/{quote(member, safe='')}"
+    # no proxy from the environment: the API is named by the settings
+    async with httpx.AsyncClient(base_url=api, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        balances = await _get(client, path)
+        seen = {"token": balances["token"]}
+        lots = await _get(client, f"{path}/lots", {**seen, "limit": str(LOTS_MAX)})
+        entries = await _get(client, f"{path}/entries", {**seen, "limit": str(ENTRIES_MAX)})
+    told = console()
+    told.print(f"{program} {member}, as of {balances['as_of']}")
+    told.print(_balances(balances))
+    told.print(_lots(lots))
+    told.print(_entries(entries))
+    return 0
+
+
+async def _get(
+    client: httpx.AsyncClient, path: str, query: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    try:
+        answer = await client.get(path, params=query)
+    except httpx.TransportError as error:
+        raise WronglySetUp(
+            f"the API at {client.base_url} cannot be reached ({type(error).__name__}): start it "
+            "with `tessera up`, or set TESSERA_API_HOST and TESSERA_API_PORT"
+        ) from error
+    if answer.status_code != HTTPStatus.OK:
+        said = answer.json()
+        raise Refused(f"{said['code']}: {said.get('detail') or said['title']}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _table(*columns: str, numbers: Sequence[str] = (), title: str = "") -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def _balances(found: Mapping[str, Any]) -> Table:
+    table = _table("now", "points", "ever", "points ", numbers=("points", "points "))
+    for now, ever in zip(BALANCES, TOTALS, strict=True):
+        table.add_row(now, f"{found[now]:,}", ever, f"{found[ever]:,}")
+    return table
+
+
+def _lots(found: Mapping[str, Any]) -> Table:
+    title = "open lots, soonest expiry first"
+    if found["next"] is not None:
+        title += f"; the first {LOTS_MAX}"
+    columns = ("expires", "free", "of", "state", "earned", "brand", "receipt")
+    table = _table(*columns, numbers=("free", "of"), title=title)
+    for lot in found["lots"]:
+        table.add_row(
+            _short(lot["expires_at"]) if lot["expires_at"] else "never",
+            f"{lot['free']:,}",
+            f"{lot['original']:,}",
+            lot["state"],
+            _short(lot["occurred_at"]),
+            lot["brand"],
+            lot["receipt_id"] or "",
+        )
+    return table
+
+
+def _entries(found: Mapping[str, Any]) -> Table:
+    columns = ("entry", "at", "what", "points", "balance")
+    title = "last entries, newest first"
+    table = _table(*columns, numbers=("entry", "points", "balance"), title=title)
+    for entry in found["entries"]:
+        what = entry["type"].removeprefix("loyalty.").rpartition(".v")[0]
+        reason = entry["detail"].get("reason", "")
+        table.add_row(
+            str(entry["version"]),
+            _short(entry["at"]),
+            f"{what} {reason}".strip(),
+            f"{entry['points']:+,}",
+            f"{entry['balance']:,}",
+        )
+    return table
+
+
+def _short(instant: str) -> str:
+    """An instant to the minute, in UTC as the API says it."""
+    return f"{instant[:10]} {instant[11:16]}Z"
