@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from shared.chain.link import Header
 from shared.stream.log import Bounds, LogUnavailable, Outgoing, Place, Record
-from shared.stream.store import Loaded, Lookup, Need, Position, Row, Table, Writes
+from shared.stream.store import Loaded, Lookup, Need, Position, Row, Table, Unstorable, Writes
 
 UNTIMED = 0
+BIGINT = range(-(2**63), 2**63)
 
 
 class MemoryRecord(NamedTuple):
@@ -31,14 +32,19 @@ class MemoryLog:
     def __init__(
         self, topics: Mapping[str, int], now_ms: Callable[[], int] = lambda: UNTIMED
     ) -> None:
-        self.counts = dict(topics)
+        self.counts: dict[str, int] = {}
         self.now_ms = now_ms
-        self.records: dict[Place, list[MemoryRecord]] = {
-            Place(topic, partition): []
-            for topic, count in topics.items()
-            for partition in range(count)
-        }
-        self.firsts = dict.fromkeys(self.records, 0)
+        self.records: dict[Place, list[MemoryRecord]] = {}
+        self.firsts: dict[Place, int] = {}
+        for topic, count in topics.items():
+            self.make(topic, count)
+
+    def make(self, topic: str, partitions: int) -> None:
+        """Make a topic, or make it anew: empty."""
+        self.counts[topic] = partitions
+        for partition in range(partitions):
+            self.records[Place(topic, partition)] = []
+            self.firsts[Place(topic, partition)] = 0
 
     def put(self, place: Place, outgoing: Outgoing) -> int:
         """Append one record at once; its offset."""
@@ -74,9 +80,10 @@ class MemoryLog:
         found: dict[Place, list[Record]] = {}
         for place, (first, end) in ends.items():
             records = self.records[place]
+            if first < end and not self.firsts[place] <= first < end <= len(records):
+                held = f"{self.firsts[place]} to {len(records)}"
+                raise LogUnavailable(f"{place} holds {held}, but not {first} to {end}")
             found[place] = list(records[first:end]) if first < end else []
-            if found[place] and (first < self.firsts[place] or end > len(records)):
-                raise LogUnavailable(f"{place} holds {self.firsts[place]} to {len(records)}")
         return found
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
@@ -177,8 +184,17 @@ class MemoryStore:
         """See `Store.begin`."""
         self.positions.setdefault((position.topic, position.partition), position)
 
-    async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:  # noqa: FBT001
+    async def fold(
+        self,
+        old: Position,
+        new: Position,
+        writes: Writes,
+        notify: bool,  # noqa: FBT001  (callers name it)
+    ) -> bool:
         """See `Store.fold`."""
+        for rows in writes.values():
+            for row in rows:
+                _check(row)
         place = (old.topic, old.partition)
         if not self.at(self.positions.get(place), old):
             return False
@@ -199,3 +215,17 @@ class MemoryStore:
             and stored.head == old.head
             and stored.fold_version == old.fold_version
         )
+
+
+def _check(row: Row) -> None:
+    """Refuse what Postgres would refuse. Raises Unstorable."""
+    for cell in row:
+        if isinstance(cell, int) and cell not in BIGINT:
+            raise Unstorable(f"{cell} does not fit into 64 bits")
+        if isinstance(cell, str):
+            try:
+                encoded = cell.encode()
+            except UnicodeEncodeError as error:
+                raise Unstorable(f"{cell!r} holds half a surrogate pair") from error
+            if b"\0" in encoded:
+                raise Unstorable(f"{cell!r} holds a NUL")

@@ -100,6 +100,13 @@ class StoreUnavailable(Exception):
     """The store did not answer; a write that was under way may or may not have happened."""
 
 
+class Unstorable(ValueError):
+    """Rows that no store can keep: a NUL or half a surrogate pair in a text, a number past 64 bits.
+
+    Contracts refuse all of it before it is decided on: whoever meets this has met a bug.
+    """
+
+
 class Store(Protocol):
     """The tables of one service, with the positions of its fact topic."""
 
@@ -111,10 +118,17 @@ class Store(Protocol):
         """Write a first position unless there is one. Raises StoreUnavailable."""
         ...
 
-    async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:
+    async def fold(
+        self,
+        old: Position,
+        new: Position,
+        writes: Writes,
+        notify: bool,  # noqa: FBT001  (callers name it)
+    ) -> bool:
         """Write the rows and move the position from `old` to `new`, all or nothing.
 
         False, and nothing written, if the position is not at `old`'s offset, head and fold version.
-        With `notify`, those who listen are told once the write is visible. Raises StoreUnavailable.
+        With `notify`, those who listen are told once the write is visible. Raises StoreUnavailable,
+        and Unstorable with nothing written.
         """
         ...
