@@ -1,7 +1,7 @@
 """The shell of intake: upstream records in, activity of accounts and quarantine out.
 
 Guarantees: every record of an upstream topic is forwarded or set aside at least once, before the
-position moves past it; what is forwarded again has the account, the bytes and the cause of the
+position moves past it; what is forwarded again has the account, the content and the cause of the
 first time, so it counts once. Poison holds nothing up. Does not decide what an activity is worth.
 """
 
