@@ -91,8 +91,8 @@ class PerVisit(EarnRule):
 class Multiplier(EarnRule):
     """`factor` times what the base rules give on the lines read; several multiply.
 
-    `rules` names the base rules that it acts on; without it, all. Points in whole steps lie on the
-    lines of their rule by the lines' money.
+    `rules` names the base rules that it acts on; without it, all. Of points in whole steps it
+    multiplies the whole steps of the money that it acts on.
     """
 
     kind: Literal["multiplier"]
