@@ -264,6 +264,7 @@ class KafkaInputs:
 
     async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
         """See `Inputs.poll`."""
+        await asyncio.sleep(0)  # what has arrived comes in, also where every poll finds something
         polled = self._take(limit)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_ms / 1000):

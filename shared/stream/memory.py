@@ -96,7 +96,7 @@ class MemoryLog:
 
 
 class MemoryInputs:
-    """Polls a MemoryLog; topics in the order given come first."""
+    """Polls a MemoryLog; earlier topics come first, the places of a topic in turn."""
 
     def __init__(self, log: MemoryLog, topics: Sequence[str]) -> None:
         self.log = log
@@ -110,7 +110,7 @@ class MemoryInputs:
     async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
         """See `Inputs.poll`; never waits."""
         found: dict[Place, list[Record]] = {}
-        for place in sorted(self.positions, key=lambda p: (self.order[p.topic], p.partition)):
+        for place in sorted(self.positions, key=lambda place: self.order[place.topic]):
             records = self.log.records[place]
             position = self.positions[place]
             if not self.log.firsts[place] <= position <= len(records):
@@ -119,6 +119,7 @@ class MemoryInputs:
             taken: list[Record] = list(records[position : position + limit])
             if taken:
                 found[place] = taken
+                del self.positions[place]  # goes behind the other places of its topic
                 self.positions[place] = position + len(taken)
                 limit -= len(taken)
         return found

@@ -78,8 +78,8 @@ class KafkaGround:
         self.stack = stack
         self.topics: list[str] = []
 
-    async def topic(self, partitions: int = 4) -> str:
-        name = f"contract-{uuid.uuid4().hex[:12]}"
+    async def topic(self, partitions: int = 4, name: str | None = None) -> str:
+        name = name or f"contract-{uuid.uuid4().hex[:12]}"
         answer = await self.admin.create_topics(
             [NewTopic(name, partitions, 1, topic_configs=CONFIG)]
         )
