@@ -7,7 +7,26 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from tests.servers import kafka_server, postgres_server
+from tests.servers import in_containers, kafka_server, postgres_server
+
+SERVERS = {"kafka", "postgres"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On containers run the tests that ask for a server; without a Docker engine say so, once."""
+    if not in_containers():
+        return
+    asks = {item: not SERVERS.isdisjoint(getattr(item, "fixturenames", ())) for item in items}
+    config.hook.pytest_deselected(items=[item for item in items if not asks[item]])
+    items[:] = [item for item in items if asks[item]]
+    from tests.containers import engine_trouble  # noqa: PLC0415  (slow, and rarely needed)
+
+    if items and (trouble := engine_trouble()):
+        pytest.exit(
+            f"no Docker engine answers ({trouble}). Start Docker, or set DOCKER_HOST to an engine; "
+            "`make test` runs the same tests without Docker",
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """The Kafka and the Postgres that tests run against.
 
-Those that TESSERA_TEST_KAFKA and TESSERA_TEST_POSTGRES name, else embedded ones that live as long
-as the test session. What a test makes on them it names uniquely: a named server may be shared.
+Those that TESSERA_TEST_KAFKA and TESSERA_TEST_POSTGRES name, else ones that live as long as the
+test session: embedded, or in containers with TESSERA_TEST_SERVERS=containers. What a test makes on
+them it names uniquely: a named server may be shared.
 """
 
 import asyncio
@@ -24,11 +25,24 @@ FAST = {"fsync": "off", "full_page_writes": "off"}
 T = TypeVar("T")
 
 
+def in_containers() -> bool:
+    """Whether servers that are not named run in containers."""
+    chosen = os.environ.get("TESSERA_TEST_SERVERS", "embedded")
+    assert chosen in {"embedded", "containers"}, f"TESSERA_TEST_SERVERS={chosen}"
+    return chosen == "containers"
+
+
 @contextmanager
 def kafka_server() -> Iterator[str]:
     """The bootstrap address of a Kafka."""
     if named := os.environ.get("TESSERA_TEST_KAFKA"):
         yield named
+        return
+    if in_containers():
+        from tests.containers import Kafka  # noqa: PLC0415  (slow, and rarely needed)
+
+        with Kafka() as container:
+            yield container.bootstrap
         return
     with temporary_folder() as folder:
         server = EmbeddedKafka(folder, free_port(), jvm_options=QUICK)
@@ -44,6 +58,12 @@ def postgres_server() -> Iterator[str]:
     """The address of a database on a Postgres, as a user who may create more."""
     if named := os.environ.get("TESSERA_TEST_POSTGRES"):
         yield named
+        return
+    if in_containers():
+        from tests.containers import postgres  # noqa: PLC0415  (slow, and rarely needed)
+
+        with postgres() as container:
+            yield container.get_connection_url()
         return
     with temporary_folder() as folder:
         server = EmbeddedPostgres(folder, free_port(), settings=FAST)
