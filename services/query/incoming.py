@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from fastapi import Request
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from services.query.bodies import media_type, parsed, read_body
 from services.query.limits import ERRORS_TOLD_MAX, EVENT_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_MAX
@@ -131,7 +132,7 @@ def _event(event: _Unwrapped, index: int) -> Incoming:
     if model is None:
         known = ", ".join(registry.UPSTREAM)
         raise _Wrong("type", f"the types taken are {known}", event.type)
-    activity: Activity = model.model_validate(event.data)
+    activity: Activity = model.model_validate_json(to_json(event.data))
     value = registry.encode(activity)
     if len(value) > EVENT_BYTES_MAX:
         raise Problem(Code.EVENT_TOO_LARGE, index=index, bytes=len(value), limit=EVENT_BYTES_MAX)

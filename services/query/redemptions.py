@@ -120,7 +120,7 @@ class Redemptions:
             raise Problem(Code.IDEMPOTENCY_CONFLICT)
         token = Token(partition, decided.seq)
         self._reader.served.note(token)
-        return _answer(decided, token)
+        return answer(decided, token)
 
 
 def _outgoing(command: RedeemPoints, value: bytes, cause: Cause, body: bytes) -> Outgoing:
@@ -136,7 +136,7 @@ def _outgoing(command: RedeemPoints, value: bytes, cause: Cause, body: bytes) ->
     return Outgoing(command.account.encode(), value, headers)
 
 
-def _answer(decided: Decided, token: Token) -> Response:
+def answer(decided: Decided, token: Token) -> Response:
     """A decision as an answer; the same row gives the same bytes and headers."""
     fact = registry.decode(decided.type, decided.fact.encode())
     headers = {HEADER: str(token)}
