@@ -1,0 +1,48 @@
+"""`make bench`: all figures, or those named (`make bench ARGS="earn api"`); `--quick`: small ones."""
+
+import argparse
+from pathlib import Path
+
+import uvloop
+
+from bench.api import api
+from bench.growth import growth
+from bench.pipeline import earn_alone, whole_way
+from bench.report import Figure, save, show
+
+RESULTS = Path("bench/results/latest.json")
+CASES = ("earn", "whole-way", "api", "growth")
+
+
+async def measure(cases: list[str], *, quick: bool) -> list[Figure]:
+    """The figures of these cases, one case after the other."""
+    figures: list[Figure] = []
+    for case in cases:
+        print(f"measuring {case}", flush=True)
+        match case:
+            case "earn":
+                figures += await earn_alone(10_000 if quick else 100_000)
+            case "whole-way":
+                figures += await whole_way(5_000 if quick else 60_000)
+            case "api":
+                figures += await api(2_000 if quick else 20_000, 2.0 if quick else 10.0)
+            case "growth":
+                sizes = (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000)
+                figures += await growth(sizes)
+    return figures
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure.")
+    parser.add_argument("cases", nargs="*", choices=CASES, default=[])
+    parser.add_argument("--quick", action="store_true", help="small numbers: does it run at all?")
+    arguments = parser.parse_args()
+    figures = uvloop.run(measure(arguments.cases or list(CASES), quick=arguments.quick))
+    show(figures)
+    save(figures, RESULTS)
+    print(f"written to {RESULTS}")
+
+
+if __name__ == "__main__":
+    main()
