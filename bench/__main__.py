@@ -1,4 +1,4 @@
-"""`make bench`: all figures, or those named (`make bench ARGS="earn api"`); `--quick`: small ones."""
+"""`make bench`: all figures, or those named (`ARGS="earn api"`); `--quick`: small ones."""
 
 import argparse
 from pathlib import Path

@@ -15,7 +15,7 @@ from rich.table import Table
 
 @dataclass
 class Figure:
-    """One measured number; `baseline` was measured in the same run, `target` is what is hoped for."""
+    """One measured number; `baseline` was measured in the same run."""
 
     name: str
     value: float

@@ -1,4 +1,4 @@
-"""What benchmarks stand on: embedded servers of their own, service processes, the demo's purchases."""
+"""What benchmarks stand on: servers of their own, service processes, the demo's purchases."""
 
 import asyncio
 import os
@@ -145,7 +145,7 @@ async def append_all(on: Stage, placed: Iterable[tuple[Place, Outgoing]]) -> Non
 
 
 class Rate:
-    """Events a second between the first and the last that was seen, so that starting up is left out."""
+    """Events a second between the first and the last that was seen: without starting up."""
 
     def __init__(self) -> None:
         self.first: tuple[float, int] | None = None
