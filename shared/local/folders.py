@@ -31,6 +31,18 @@ def cache_folder(environment: dict[str, str], home: Path) -> Path:
     return (Path(base) if base else home / ".cache") / "tessera"
 
 
+def first_writable(*wanted: Path) -> Path:
+    """The first of the folders that this user can make and write; raise NotWritable for the last."""
+    for folder in wanted[:-1]:
+        try:
+            require_writable(folder)
+        except NotWritable:
+            continue
+        return folder
+    require_writable(wanted[-1])
+    return wanted[-1]
+
+
 class FolderLock:
     """One living process per folder; the system lets go of it when the process ends, however.
 

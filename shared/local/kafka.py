@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 
 from shared.local.child import POLL_SECONDS, Child
 from shared.local.errors import MIB, EarlierRunRemains
-from shared.local.folders import cache_folder
+from shared.local.folders import cache_folder, first_writable
 from shared.local.jars import Source, fetch, read_lock
 from shared.local.java import find_java
 from shared.local.ports import LOOPBACK, free_port, is_answering
@@ -101,7 +101,7 @@ class EmbeddedKafka(EmbeddedServer):
     ) -> None:
         super().__init__(data_dir, port, port_setting, note)
         self._jvm_options = (f"-Xms{heap}", f"-Xmx{heap}", *JVM_OPTIONS, *jvm_options)
-        self._jars_dir = jars_dir or cache_folder(dict(os.environ), Path.home()) / "kafka-4.3.1"
+        self._jars_dir = jars_dir
         self._java: Path | None = None
         self._class_path = ""
 
@@ -115,7 +115,7 @@ class EmbeddedKafka(EmbeddedServer):
         jars = await asyncio.to_thread(
             fetch,
             read_lock(LOCK.read_text("utf-8")),
-            self._jars_dir,
+            self._jars_dir or self._usual_jars_dir(),
             Source(dict(os.environ), Path.home()),
             self.note,
         )
@@ -126,6 +126,11 @@ class EmbeddedKafka(EmbeddedServer):
         temporary.mkdir()
         if not (self.data_dir / "log" / "meta.properties").exists():
             await self._format()
+
+    def _usual_jars_dir(self) -> Path:
+        """The user's cache, shared by all checkouts; beside the data for a user without a home."""
+        cache = cache_folder(dict(os.environ), Path.home())
+        return first_writable(cache / "kafka-4.3.1", self.data_dir / "jars")
 
     def _server_process(self) -> Child:
         self._write_properties()

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from shared.local.errors import AlreadyRunning, NotEnoughDisk, NotWritable
-from shared.local.folders import FolderLock, cache_folder, require_disk, require_writable
+from shared.local.folders import (
+    FolderLock,
+    cache_folder,
+    first_writable,
+    require_disk,
+    require_writable,
+)
 
 HOLD = """
 import sys, pathlib
@@ -82,6 +88,15 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path, inside: str):
     tmp_path.chmod(0o500)
     with pytest.raises(NotWritable, match=r"[Pp]ermission denied"):
         require_writable(tmp_path / inside)
+
+
+def test_the_first_folder_that_can_be_written_is_taken(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    blocked, free = tmp_path / "file" / "a", tmp_path / "b"
+    assert first_writable(blocked, free, tmp_path) == free
+    assert free.is_dir()
+    with pytest.raises(NotWritable, match=r"file/a"):
+        first_writable(blocked, blocked)
 
 
 def test_too_little_disk_is_refused_with_both_sizes(tmp_path: Path):
