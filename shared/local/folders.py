@@ -32,7 +32,7 @@ def cache_folder(environment: dict[str, str], home: Path) -> Path:
 
 
 def first_writable(*wanted: Path) -> Path:
-    """The first of the folders that this user can make and write; raise NotWritable for the last."""
+    """The first of the folders that this user can make and write; NotWritable for the last."""
     for folder in wanted[:-1]:
         try:
             require_writable(folder)
