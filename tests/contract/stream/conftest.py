@@ -8,6 +8,18 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.contract.stream.logs import Ground, KafkaGround, MemoryGround
 
+SERVERS = {"kafka", "postgres"}
+"""Adapters that are named after the server they need: tests can be chosen by that."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            adapter = item.callspec.params.get("ground")
+            if adapter in SERVERS and adapter not in item.fixturenames:
+                item.fixturenames.append(adapter)
+
 
 @pytest.fixture
 async def kafka_ground(kafka: str) -> AsyncIterator[KafkaGround]:
