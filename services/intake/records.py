@@ -11,15 +11,13 @@ from shared.events.wire import Source, context
 from shared.stream.log import Outgoing, Record
 
 SERVICE = "intake"
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def activity(account: str, event: Recognised, src: Source) -> Outgoing:
     """The record on `loyalty.activity.v1`; the same event gives the same value, key and cause."""
     cause = activity_cause(account, event.activity)
-    value = b'{"account":%b,"activity":%b}' % (
-        json.dumps(account, ensure_ascii=False).encode(),
-        event.normal,
-    )
+    value = b'{"account":%b,"activity":%b}' % (_encode(account).encode(), event.normal)
     headers = context(
         id=cause.id,
         source=event.activity.source,

@@ -21,7 +21,7 @@ from services.intake.records import SERVICE, activity, set_aside, source_of
 from services.intake.refusal import Refused
 from services.intake.store import Store
 from shared.events import quarantine
-from shared.events.quarantine import Quarantined
+from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import ACTIVITY, QUARANTINE, QUARANTINE_BYTES_MAX, RECORD_BYTES_MAX
 from shared.events.upstream import Activity
 from shared.metrics import QUARANTINED
@@ -156,15 +156,18 @@ class Intake:
     async def _resolve(self, taken: Sequence[Taken]) -> list[str | Refused]:
         """The account of each event, written down before anything is forwarded.
 
-        Where another process was faster with one of them, its answer counts: look again.
+        Looks again where a brand may have been published a moment ago, and where another process
+        was faster with an event: its answer counts.
         """
-        if any(self._account_of(event.activity) is None for _, event in taken):
-            await self.programs.refresh(to_end=True)
         identities = {identity for _, event in taken for identity in event.identities}
+        is_refreshed = False
         while identities:
             resolving = Resolving(await self.store.known(identities), self._account_of)
             accounts = [resolving.resolve(event) for _, event in taken]
-            if not resolving.found or await self.store.write_down(resolving.found):
+            if not is_refreshed and any(map(_is_of_no_program, accounts)):
+                await self.programs.refresh(to_end=True)
+                is_refreshed = True
+            elif not resolving.found or await self.store.write_down(resolving.found):
                 return accounts
         return []
 
@@ -269,6 +272,10 @@ class Intake:
             await self.group.committed(
                 {place: position.next_offset for place, position in self.positions.at.items()}
             )
+
+
+def _is_of_no_program(account: str | Refused) -> bool:
+    return isinstance(account, Refused) and account.reason is Reason.UNKNOWN_BRAND
 
 
 def _is_too_large(failed: AppendFailed) -> bool:
