@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -41,6 +42,7 @@ RECORDED: Mapping[type[Activity], str] = {
 """Upstream model -> wire type of the activity that it becomes."""
 _CONTENT = b',"brand":'
 """Where the content begins in normal form: behind event id and source."""
+_FIELDS_SET = attrgetter("__pydantic_fields_set__")
 _BASES = frozenset(name.rpartition(".v")[0] for name in registry.UPSTREAM)
 _VERSION = re.compile(r"(?P<base>.+)\.v[0-9]+")
 
@@ -78,7 +80,8 @@ def read(
 
     `arrived_ms` is the broker's time of the record; no other clock is read.
     """
-    if value is None or value.strip() in {b"", b"null"}:
+    stripped = (value or b"").strip()
+    if value is None or not stripped or stripped == b"null":
         return Refused(Reason.EMPTY, "the record has no value")
     if len(value) > RECORD_BYTES_MAX:
         return Refused(
@@ -193,19 +196,20 @@ def _is_plain(value: bytes, activity: Activity) -> bool:
     field shows as `":`. If that stands there as often as the contract found fields, they are all.
     A body of which this is not plain is looked at more closely, at three times the cost.
     """
-    return not any(
-        hidden in value for hidden in (b"\\", b"\n", b"\r", b"\t", b'" ')
-    ) and value.count(b'":') == _fields(activity)
+    is_hiding = (
+        b"\\" in value or b"\n" in value or b"\r" in value or b"\t" in value or b'" ' in value
+    )
+    return not is_hiding and value.count(b'":') == _fields(activity)
 
 
 def _fields(activity: Activity) -> int:
     count = len(activity.model_fields_set)
     match activity:
         case Purchase():
-            count += sum(len(line.model_fields_set) for line in activity.lines)
-            count += sum(len(payment.model_fields_set) for payment in activity.payments)
+            count += sum(map(len, map(_FIELDS_SET, activity.lines)))
+            count += sum(map(len, map(_FIELDS_SET, activity.payments)))
         case Return():
-            count += sum(len(line.model_fields_set) for line in activity.lines)
+            count += sum(map(len, map(_FIELDS_SET, activity.lines)))
         case CustomAction():
             count += len(activity.attributes)
     return count
