@@ -52,15 +52,14 @@ def day_of(instant: datetime, local: ZoneInfo) -> date:
 def start_of_day(day: date, local: ZoneInfo) -> datetime:
     """The first instant, in UTC, from which on it is `day` or later there.
 
-    Midnight is usually that, but clocks that are moved may skip it, or pass it twice.
+    Midnight is usually that, but clocks that are moved may skip it or pass it twice. Where they go
+    back over midnight, the day begins for good when it begins again: the search ends there.
     """
     midnight = datetime.combine(day, time.min, local)
     once, again = midnight.astimezone(UTC), midnight.replace(fold=1).astimezone(UTC)
     if once == again:
         return once
     early, late = min(once, again), max(once, again)
-    if day_of(late - SECOND, local) < day:
-        return late
     seconds = range((late - early) // SECOND)
     passed = bisect_left(seconds, day, key=lambda s: day_of(early + s * SECOND, local))
     return early + passed * SECOND

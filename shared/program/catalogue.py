@@ -117,12 +117,11 @@ class Catalogue:
 
 
 def _spans(versions: tuple[Program, ...]) -> Iterator[_InForce]:
-    """The versions that ever count, the last one first."""
+    """When each version counts, the last one first; one that never counts has an empty span."""
     end: datetime | None = None
     for program in sorted(versions, key=lambda p: (p.starts_at, p.version), reverse=True):
-        if end is None or program.starts_at < end:
-            yield _InForce(program.starts_at, end, program)
-            end = program.starts_at
+        yield _InForce(program.starts_at, end, program)
+        end = program.starts_at
 
 
 def _overlap(one: _InForce, other: _InForce) -> bool:

@@ -27,8 +27,8 @@ VALUES: dict[str, list[str]] = {
 assert set(VALUES) == set(Selection.model_fields)
 ONE_FIELD = [{field: [value]} for field, values in VALUES.items() for value in values[:2]]
 SELECTIONS: list[dict[str, Any]] = [
-    *([{}] * 20),
-    *ONE_FIELD,
+    *([{}] * 150),
+    *(ONE_FIELD * 4),
     *({field: values} for field, values in VALUES.items()),
     *({**one, **other} for one, other in combinations(ONE_FIELD[4:], 2)),
 ]
@@ -53,14 +53,14 @@ LINES: list[dict[str, Any]] = [
         [None, "T"],
         [None, "Private", "National"],
         ["sku-1", "sku-2"],
-        ["product", "product", "product", "gift_card", "shipping"],
+        [*(["product"] * 6), "gift_card", "shipping"],
     )
 ]
 
 rules = st.tuples(
     st.sampled_from(KINDS),
     st.sampled_from(SELECTIONS),
-    st.sampled_from([{}, {}, {}, *ONE_FIELD]),
+    st.sampled_from([*([{}] * 60), *ONE_FIELD]),
     st.booleans(),
 )
 lines = st.builds(
@@ -71,7 +71,7 @@ lines = st.builds(
 )
 receipts: st.SearchStrategy[Purchase] = st.builds(
     lambda of, brand, store: receipt(*of, brand=brand, store=store),
-    st.lists(lines, max_size=6),
+    st.lists(lines, min_size=1, max_size=6),
     st.sampled_from(VALUES["brand"]),
     st.sampled_from([None, *VALUES["store"]]),
 )
@@ -90,5 +90,5 @@ def _program(drawn: list[tuple[dict[str, Any], ...]], rounding: str) -> Program:
 
 
 programs: st.SearchStrategy[Program] = st.builds(
-    _program, st.lists(rules, max_size=6), st.sampled_from(["floor", "half_up", "ceil"])
+    _program, st.lists(rules, min_size=2, max_size=7), st.sampled_from(["floor", "half_up", "ceil"])
 )

@@ -35,7 +35,7 @@ rules = st.builds(
 )
 asks = st.integers(0, 600)
 balances = st.integers(0, 600)
-orders = st.none() | st.integers(0, 2_000)
+orders = st.none() | st.integers(0, 600)
 
 
 def allowed(terms: CashOffRules, order: int | None) -> Fraction | None:
