@@ -52,9 +52,9 @@ class Fetcher:
         client = AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=REQUEST_MS)
         try:
             await client.bootstrap()
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError, ValueError) as error:
             await client.close()
-            raise LogUnavailable(f"Kafka at {self.bootstrap} cannot be reached: {error}") from error
+            raise unreachable(self.bootstrap) from error
         self._started = client
         await self.refresh()
 
@@ -170,6 +170,14 @@ class Fetcher:
             raise LogUnavailable(f"no answer within {seconds} s{why}") from (last or late)
         except (KafkaError, OSError) as error:
             raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def unreachable(bootstrap: str) -> LogUnavailable:
+    """What to tell whoever named a Kafka that does not answer."""
+    return LogUnavailable(
+        f"Kafka at {bootstrap!r} cannot be reached. Start it, or set TESSERA_KAFKA to the "
+        "host:port of one that runs"
+    )
 
 
 def passes(error: KafkaError) -> bool:

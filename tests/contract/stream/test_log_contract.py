@@ -235,7 +235,7 @@ async def test_a_record_that_the_broker_refuses_fails_the_append_and_nothing_els
 async def test_a_broker_that_is_away_is_named():
     bootstrap = f"127.0.0.1:{free_port()}"
     log = KafkaLog(bootstrap)
-    with pytest.raises(LogUnavailable, match=f"{bootstrap} cannot be reached"):
+    with pytest.raises(LogUnavailable, match=f"'{bootstrap}' cannot be reached"):
         await log.start()
     with pytest.raises(AppendFailed, match="bootstrap"):
         await log.append({Place("topic", 0): numbered([0])})
