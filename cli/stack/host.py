@@ -123,8 +123,10 @@ class Host:
         return [server for server in (self.kafka, self.postgres) if server is not None]
 
     def _environment(self, ledger_id: str, partitions: int) -> dict[str, str]:
+        told = self.settings.model_dump(mode="json", include=self.settings.model_fields_set)
         return {
             **os.environ,
+            **{f"TESSERA_{name.upper()}": str(value) for name, value in told.items()},
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "TESSERA_KAFKA": self.bootstrap,

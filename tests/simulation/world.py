@@ -1,9 +1,9 @@
 """The world around the real loop: a broker and a database that may do whatever real ones can.
 
-Requests travel to a server of the environment and back, each way with a delay of its own. So a client
-may give up, be killed or be paused while its append or commit still takes place: lost acks, late appends
-and zombies come about by themselves. On top of that a seed may double an append, lose a request, or take
-the last commits of a database back.
+Requests travel to a server of the environment and back, each way with a delay of its own. So a
+client may give up, be killed or be paused while its append or commit still takes place: lost acks,
+late appends and zombies come about by themselves. On top of that a seed may double an append, lose
+a request, or take the last commits of a database back.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class Network:
                 return
             try:
                 answer = await serve()
-            except Exception as refused:
+            except Exception as refused:  # noqa: BLE001  (whatever it is travels back)
                 if not reply.done():
                     reply.set_exception(refused)
                     reply.exception()
