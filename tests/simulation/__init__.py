@@ -1,1 +1,1 @@
-"""A seeded simulation of the real turn and the real fold on a log and a store that do what they like."""
+"""A seeded simulation of the real turn and fold, on a log and a store that do what they like."""

@@ -1,9 +1,9 @@
-"""What must hold at the end of a history, read from the logs alone and then held against the tables.
+"""What must hold at the end of a history: read from the logs alone, then held against the tables.
 
 I1 one decision for every acknowledged input; I2 one effect per cause; I3, I4 sums and no negative
-balance; I5 every refusal and every amount justified; I6 answers never change; I7 one chain; I8 rebuilt
-state equals live state; I9 the same state and input give the same bytes; and what earn awarded is what
-redeem credited.
+balance; I5 every refusal and every amount justified; I6 answers never change; I7 one chain; I8
+rebuilt state equals live state; I9 the same state and input give the same bytes; and what earn
+awarded is what redeem credited.
 """
 
 from typing import Any
@@ -95,7 +95,7 @@ def _answers_stand(history: History, ledger: dict[Any, Recorded]) -> None:
 
 
 def _decisions_are_justified(history: History) -> None:
-    """Decide every input again on the state that the log says it met: the same bytes must come out."""
+    """Decide every input again on the state that it met: the same bytes must come out."""
     for partition in range(PARTITIONS):
         accounts: dict[str, Account | None] = {}
         head = genesis(LEDGER_ID, LEDGER.name, partition, PARTITIONS, "redeem")

@@ -1,4 +1,4 @@
-"""One history: a load, faults in a seeded order, then peace; and all that can be checked afterwards."""
+"""One history: a load, faults in a seeded order, then peace until everything is folded."""
 
 import asyncio
 from collections.abc import Callable

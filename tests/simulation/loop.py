@@ -1,7 +1,7 @@
 """An event loop with virtual time and a seeded order: the same seed is the same history.
 
-Each task belongs to a process (a context variable). A killed process simply never runs again, wherever it
-was; a paused one runs later. Time passes only when nothing else can happen.
+Each task belongs to a process (a context variable). A killed process simply never runs again,
+wherever it was; a paused one runs later. Time passes only when nothing else can happen.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class SeededLoop(asyncio.BaseEventLoop):
             self.failure = error
 
     def _run_once(self) -> None:
-        """One callback of a living process; if there is none, the next moment at which there is one."""
+        """One callback of a living process, now or at the next moment that has one."""
         self.steps += 1
         if self.steps > STEPS_MAX:
             raise Stuck(f"no end after {STEPS_MAX} steps")

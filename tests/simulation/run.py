@@ -57,4 +57,4 @@ if __name__ == "__main__":
     for number in range(first, first + int(sys.argv[2] if len(sys.argv) > 2 else 1)):
         done = run_seed(number)
         if len(sys.argv) < 3:
-            print("\n".join(done.trace))
+            sys.stdout.write("\n".join(done.trace) + "\n")

@@ -1,4 +1,4 @@
-"""Each guard of the protocol, removed: a history must then break. A guard that nothing misses is no guard."""
+"""Each guard of the protocol, removed: a history must then break."""
 
 from collections.abc import Callable
 from typing import Any

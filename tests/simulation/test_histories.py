@@ -1,6 +1,6 @@
 """Histories with crashes, zombies, repeats, lost acks, late and doubled appends and lost commits.
 
-All of I1 to I9 and I12 hold at the end of each. More seeds: `python -m tests.simulation.run FROM COUNT`.
+All of I1 to I9 and I12 hold at the end of each. More: `python -m tests.simulation.run FROM COUNT`.
 """
 
 import pytest
