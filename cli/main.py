@@ -18,6 +18,10 @@ topics = typer.Typer(help="The topics of a ledger, on a Kafka of your own.", no_
 app.add_typer(topics, name="topics")
 member = typer.Typer(help="What a member has.", no_args_is_help=True)
 app.add_typer(member, name="member")
+quarantine = typer.Typer(help="Records that could not be taken.", no_args_is_help=True)
+app.add_typer(quarantine, name="quarantine")
+positions = typer.Typer(help="How far input topics were read.", no_args_is_help=True)
+app.add_typer(positions, name="positions")
 
 
 @app.callback()
@@ -152,6 +156,92 @@ def topics_create() -> None:
     from shared.settings import Settings
 
     raise typer.Exit(perform(made.create(Settings())))
+
+
+@app.command()
+def rebuild(
+    service: Annotated[str, typer.Argument(help="earn or redeem.")],
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="How many; as many as processors without it.")
+    ] = None,
+    accept_log: Annotated[
+        bool,
+        typer.Option(
+            "--accept-log", help="The log is the truth, also where the live tables say otherwise."
+        ),
+    ] = False,
+) -> None:
+    """Fold a service's tables anew beside the live ones and swap them; everything goes on."""
+    from cli.operation import perform
+    from cli.rebuild.command import rebuild as work
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(work(Settings(), service, processes=processes, accept_log=accept_log)))
+
+
+@positions.command("reset")
+def positions_reset(
+    topic: Annotated[str, typer.Argument(help="An input topic that was made anew on purpose.")],
+) -> None:
+    """Have an input topic read from its beginning; known causes make it harmless."""
+    from cli import positions as kept
+    from cli.installation import installation
+    from cli.operation import console, perform
+    from shared.settings import Settings
+
+    async def work() -> int:
+        async with installation(Settings(), console().print) as found:
+            return await kept.reset(found.postgres, topic)
+
+    raise typer.Exit(perform(work()))
+
+
+# quarantine
+
+
+OfReason = Annotated[str | None, typer.Option("--reason", help="Only those of this reason.")]
+
+
+@quarantine.command("list")
+def quarantine_list(
+    reason: OfReason = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+) -> None:
+    """List what was set aside, newest first, each record once."""
+    from cli import quarantine as kept
+    from cli.installation import kafka_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(kept.listed(kafka_of(Settings()), reason, limit)))
+
+
+@quarantine.command("show")
+def quarantine_show(
+    id: Annotated[str, typer.Argument(help="As `list` shows it.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Only the value, byte for byte.")] = False,
+) -> None:
+    """Show one record: where it came from, why it was set aside, its headers and bytes."""
+    from cli import quarantine as kept
+    from cli.installation import kafka_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(kept.show(kafka_of(Settings()), id, raw=raw)))
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    id: Annotated[str | None, typer.Argument(help="As `list` shows it.")] = None,
+    reason: OfReason = None,
+) -> None:
+    """Publish a record, or all of a reason, once more where it came from."""
+    from cli import quarantine as kept
+    from cli.installation import kafka_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(kept.replay(kafka_of(Settings()), id, reason)))
 
 
 # for developers

@@ -53,7 +53,7 @@ async def _get(
 
 
 def _table(*columns: str, numbers: Sequence[str] = (), title: str = "") -> Table:
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return table
@@ -70,7 +70,7 @@ def _lots(found: Mapping[str, Any]) -> Table:
     title = "open lots, soonest expiry first"
     if found["next"] is not None:
         title += f"; the first {LOTS_MAX}"
-    columns = ("expires", "free", "of", "state", "earned", "brand", "receipt")
+    columns = ("expires (UTC)", "free", "of", "state", "earned (UTC)", "brand", "receipt")
     table = _table(*columns, numbers=("free", "of"), title=title)
     for lot in found["lots"]:
         table.add_row(
@@ -86,7 +86,7 @@ def _lots(found: Mapping[str, Any]) -> Table:
 
 
 def _entries(found: Mapping[str, Any]) -> Table:
-    columns = ("entry", "at", "what", "points", "balance")
+    columns = ("entry", "at (UTC)", "what", "points", "balance")
     title = "last entries, newest first"
     table = _table(*columns, numbers=("entry", "points", "balance"), title=title)
     for entry in found["entries"]:
@@ -104,4 +104,4 @@ def _entries(found: Mapping[str, Any]) -> Table:
 
 def _short(instant: str) -> str:
     """An instant to the minute, in UTC as the API says it."""
-    return f"{instant[:10]} {instant[11:16]}Z"
+    return f"{instant[:10]} {instant[11:16]}"

@@ -13,9 +13,13 @@ from typing import NamedTuple, Protocol
 
 Header = tuple[str, bytes]
 
-PREV = "prev"
+TIME = "time"
 SEQ = "seq"
+PREV = "prev"
 HASH = "hash"
+LINKS = {TIME, SEQ, PREV, HASH}
+LINKED = len(LINKS)
+"""How many headers `link` adds, behind all others."""
 
 
 class Linked(Protocol):
@@ -49,8 +53,8 @@ def genesis(ledger_id: str, topic: str, partition: int, partitions: int, writer:
 def digest(prev: bytes, headers: Iterable[Header], value: bytes) -> bytes:
     """SHA-256 over `prev`, the lengths, every header but `hash`, and the value.
 
-    The lengths (32 bits each, little-endian) of all names, contents and the value come first, so that
-    no byte can move from one part to the next.
+    The lengths (32 bits each, little-endian) of all names, contents and the value come first, so
+    that no byte can move from one part to the next.
     """
     parts: list[bytes] = []
     for name, content in headers:
@@ -75,7 +79,7 @@ def link(
     seq = head.seq + 1
     linked = [
         *headers,
-        ("time", b"%d" % time_ms),
+        (TIME, b"%d" % time_ms),
         (SEQ, b"%d" % seq),
         (PREV, head.hash),
     ]
@@ -86,14 +90,16 @@ def link(
 
 def follow(head: Head, record: Linked) -> Head | None:
     """The head after a valid record; None if the record is void."""
-    named = dict(record.headers)
-    value = record.value
+    headers, value = record.headers, record.value
+    named = dict(headers[-LINKED:])
+    if len(named) != LINKED or named.keys() != LINKS:  # not where `link` puts them
+        named = dict(headers)
     if value is None or named.get(PREV) != head.hash:
         return None
-    own = digest(head.hash, record.headers, value)
+    own = digest(head.hash, headers, value)
     if named.get(HASH) != own:
         return None
-    return Head(own, int(named[SEQ]), int(named["time"]))
+    return Head(own, int(named[SEQ]), int(named[TIME]))
 
 
 def fingerprint(key: bytes | None, value: bytes | None, headers: Sequence[Header]) -> bytes:

@@ -9,13 +9,13 @@ no longer.
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
-from shared.postgres.pool import Pool, available
+from shared.postgres.pool import available
 from shared.stream.store import (
     InputMark,
     Loaded,
@@ -34,10 +34,18 @@ HORIZON = "$2"
 STATEMENTS_KEPT = 256
 
 
-class PostgresStore:
-    """The tables of one service, in the schema that the pool's search path names."""
+class Lender(Protocol):
+    """Lends connections; see `shared.postgres.pool.Pool`."""
 
-    def __init__(self, pool: Pool, tables: Sequence[Table], channel: str) -> None:
+    def lent(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """A connection for one statement at a time, which leaves nothing behind in its session."""
+        ...
+
+
+class PostgresStore:
+    """The tables of one service, in the schema that the connections' search path names."""
+
+    def __init__(self, pool: Lender, tables: Sequence[Table], channel: str) -> None:
         self.pool = pool
         self.tables = tuple(tables)
         self.channel = channel
@@ -57,7 +65,7 @@ class PostgresStore:
     async def begin(self, position: Position) -> None:
         """See `Store.begin`."""
         slots = ", ".join(f"${number + 1}" for number in range(len(position)))
-        cells = (*position[:INPUTS], _encode_inputs(position.inputs), *position[INPUTS + 1 :])
+        cells = (*position[:INPUTS], encode_inputs(position.inputs), *position[INPUTS + 1 :])
         async with self._connection() as connection:
             await connection.execute(
                 f"INSERT INTO stream_position ({POSITION_COLUMNS}) VALUES ({slots}) "
@@ -137,7 +145,7 @@ def _arrays(columns: Iterable[str], number: int) -> str:
 
 def _loaded(arrays: tuple[Any, ...], needs: Sequence[Need]) -> Loaded:
     at = len(Position._fields)
-    positions = [_position(row) for row in _rows(arrays[:at])]
+    positions = [position_of(row) for row in _rows(arrays[:at])]
     rows: dict[Lookup, Sequence[Any]] = {}
     for need in needs:
         table = need.lookup.table
@@ -196,15 +204,17 @@ def fold_arguments(old: Position, new: Position) -> list[Any]:
         new.seq,
         new.time_ms,
         new.mark,
-        _encode_inputs(new.inputs),
+        encode_inputs(new.inputs),
     ]
 
 
-def _position(row: tuple[Any, ...]) -> Position:
-    return Position._make((*row[:INPUTS], _decode_inputs(row[INPUTS]), *row[INPUTS + 1 :]))
+def position_of(row: tuple[Any, ...]) -> Position:
+    """The position in a row of `POSITION_COLUMNS`."""
+    return Position._make((*row[:INPUTS], decode_inputs(row[INPUTS]), *row[INPUTS + 1 :]))
 
 
-def _encode_inputs(inputs: Mapping[str, InputMark]) -> str:
+def encode_inputs(inputs: Mapping[str, InputMark]) -> str:
+    """The column `inputs` of a position."""
     return json.dumps(
         {
             topic: [mark.next, *(part.hex() if part else None for part in (mark.mark, mark.head))]
@@ -214,7 +224,8 @@ def _encode_inputs(inputs: Mapping[str, InputMark]) -> str:
     )
 
 
-def _decode_inputs(text: str) -> dict[str, InputMark]:
+def decode_inputs(text: str) -> dict[str, InputMark]:
+    """What `encode_inputs` wrote."""
     return {
         topic: InputMark(following, *(bytes.fromhex(part) if part else None for part in known))
         for topic, (following, *known) in json.loads(text).items()

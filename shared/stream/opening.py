@@ -10,9 +10,10 @@ from typing import Generic, NamedTuple, TypeVar
 from shared.chain.link import Head, fingerprint, follow
 from shared.events.facts import Opened
 from shared.events.ids import cause
+from shared.events.wire import Source
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.positions import Halted, Outpaced, first_position, same_inputs, same_log
-from shared.stream.records import chained, recorded, source_of
+from shared.stream.records import chained, decoded
 from shared.stream.service import Decision, Recorded, Service, State
 from shared.stream.store import InputMark, Position, Store
 
@@ -156,18 +157,24 @@ async def fold_records(
 def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded], Position]:
     """The valid facts among records that begin at the position, and the position behind them."""
     head = Head(position.head, position.seq, position.time_ms)
-    inputs = dict(position.inputs)
     facts: list[Recorded] = []
+    sources: dict[bytes, int] = {}
     for record in records:
         after = follow(head, record)
         if after is None:
             continue
         head = after
-        fact = recorded(record)
+        named = dict(record.headers)
+        fact = decoded(record, named)
         if not isinstance(fact.fact, Opened):
             facts.append(fact)
-        src = source_of(record)
-        if src is not None and src.offset >= inputs.get(src.topic, InputMark(0)).next:
+        place, _, offset = named.get("src", b"").rpartition(b"/")
+        if place:
+            sources[place] = max(sources.get(place, 0), int(offset))
+    inputs = dict(position.inputs)
+    for place, furthest in sources.items():
+        src = Source.decode(b"%b/%d" % (place, furthest))
+        if src.offset >= inputs.get(src.topic, InputMark(0)).next:
             inputs[src.topic] = InputMark(src.offset + 1)
     last = records[-1]
     return facts, position._replace(

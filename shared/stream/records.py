@@ -1,11 +1,12 @@
 """Between decisions and chained records: the one place that encodes and decodes facts."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from shared.chain.link import Head, Header, link
+from shared.chain.link import SEQ, TIME, Head, Header, link
 from shared.events import registry
 from shared.events.topics import partition_of
 from shared.events.wire import Source, context
@@ -54,7 +55,11 @@ class UnreadableFact(Exception):
 
 def recorded(record: Record) -> Recorded:
     """A valid record, decoded. Raises UnreadableFact with what to do."""
-    named = dict(record.headers)
+    return decoded(record, dict(record.headers))
+
+
+def decoded(record: Record, named: Mapping[str, bytes]) -> Recorded:
+    """The same for who has its headers by name already."""
     wire_type = named["ce_type"].decode()
     value = record.value or b""
     try:
@@ -65,13 +70,13 @@ def recorded(record: Record) -> Recorded:
             f"{wire_type} cannot be read by this version ({error}); upgrade this reader"
         ) from error
     return Recorded(
-        cause_id=UUID(named["ce_id"].decode()),
-        body=named["body"],
-        type=wire_type,
-        time_ms=int(named["time"]),
-        seq=int(named["seq"]),
-        value=value,
-        fact=fact,
+        UUID(named["ce_id"].decode()),
+        named["body"],
+        wire_type,
+        int(named[TIME]),
+        int(named[SEQ]),
+        value,
+        fact,
     )
 
 
