@@ -14,8 +14,9 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
+from shared.stream.fetching import unreachable
 from shared.stream.kafka import consumer
-from shared.stream.log import LogUnavailable, Place
+from shared.stream.log import Place
 
 SESSION_MS = 6_000
 """A killed process is missed after this long; less than 6 s a broker takes only if told to."""
@@ -27,6 +28,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     """A process's place in a group; topics with the same partition count are spread alike."""
 
     def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
+        self.bootstrap = bootstrap
         self.topics = tuple(topics)
         self.changed = asyncio.Event()
         self._owned: frozenset[Place] = frozenset()
@@ -45,8 +47,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         """Join the group. Raises LogUnavailable."""
         try:
             await self._consumer.start()
-        except KafkaError as error:
-            raise LogUnavailable(f"Kafka cannot be reached: {error}") from error
+        except (KafkaError, OSError, ValueError) as error:
+            await self._consumer.stop()
+            raise unreachable(self.bootstrap) from error
         self._consumer.subscribe(list(self.topics), listener=self)
         self._idle = asyncio.create_task(self._keep_polling(), name="membership")
 

@@ -6,6 +6,7 @@ milliseconds after it was published; where it must not miss one it refreshes to 
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,10 +17,11 @@ from shared.events.facts import ProgramPublished
 from shared.events.topics import PROGRAMS
 from shared.program.catalogue import Catalogue, CatalogueError
 from shared.program.model import Program
+from shared.stream.fetching import Fetcher, unreachable
 from shared.stream.kafka import READ_SECONDS, consumer
-from shared.stream.log import LogUnavailable
+from shared.stream.log import Bounds, LogUnavailable, Place
 
-PLACE = TopicPartition(PROGRAMS.name, 0)
+PLACE = Place(PROGRAMS.name, 0)
 logger = structlog.get_logger()
 
 
@@ -29,21 +31,26 @@ class Programs:
     def __init__(self, bootstrap: str) -> None:
         self.catalogue = Catalogue()
         self._consumer: AIOKafkaConsumer = consumer(bootstrap)
+        self._fetcher = Fetcher(bootstrap)  # the consumer's waiting fetch holds back its questions
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:
         """Read all that is published. Raises LogUnavailable."""
+        await self._fetcher.start()
         try:
             await self._consumer.start()
-            self._consumer.assign([PLACE])
-            self._consumer.seek(PLACE, (await self._consumer.beginning_offsets([PLACE]))[PLACE])
-        except KafkaError as error:
-            raise LogUnavailable(f"Kafka cannot be reached: {error}") from error
+        except (KafkaError, OSError) as error:
+            await self.close()
+            raise unreachable(self._fetcher.bootstrap) from error
+        first = (await self._bounds()).first
+        self._consumer.assign([TopicPartition(*PLACE)])
+        self._consumer.seek(TopicPartition(*PLACE), first)
         await self.refresh(to_end=True)
 
     async def close(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
+        await self._fetcher.close()
 
     async def refresh(self, *, to_end: bool = False) -> Catalogue:
         """The catalogue with what has arrived; `to_end` waits for all that is published by now.
@@ -56,12 +63,18 @@ class Programs:
                     await self._take(0)
                     return self.catalogue
                 async with asyncio.timeout(READ_SECONDS):
-                    end = (await self._consumer.end_offsets([PLACE]))[PLACE]
-                    while await self._consumer.position(PLACE) < end:
+                    end = (await self._bounds()).end
+                    while await self._consumer.position(TopicPartition(*PLACE)) < end:
                         await self._take(500)
             except (KafkaError, OSError, TimeoutError) as error:
                 raise LogUnavailable(f"programs: {type(error).__name__}: {error}") from error
             return self.catalogue
+
+    async def _bounds(self) -> Bounds:
+        def ask() -> Awaitable[dict[Place, Bounds]]:
+            return self._fetcher.bounds([PLACE])
+
+        return (await self._fetcher.patiently(ask, READ_SECONDS))[PLACE]
 
     async def _take(self, wait_ms: int) -> None:
         for records in (await self._consumer.getmany(timeout_ms=wait_ms)).values():
