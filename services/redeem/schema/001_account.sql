@@ -3,7 +3,7 @@
 CREATE TABLE decision (
     cause      uuid        PRIMARY KEY,
     account    text        NOT NULL,
-    version    bigint,               -- the account's, after this fact; none where no account was touched
+    version    bigint,               -- the account's, after this fact; none if none was touched
     seq        bigint      NOT NULL, -- position in the chain of the account's partition
     type       text        NOT NULL,
     body       bytea       NOT NULL, -- digest of the input's body

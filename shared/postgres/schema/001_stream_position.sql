@@ -1,4 +1,5 @@
--- Where the fold of each fact partition stands; moves only by compare-and-swap, in the transaction of the rows.
+-- Where the fold of each fact partition stands; moves only by compare-and-swap, in the statement
+-- that writes the rows.
 CREATE TABLE stream_position (
     topic        text   NOT NULL,
     partition    int    NOT NULL,
