@@ -16,7 +16,6 @@ from shared.events.facts import InputRejected, Opened, PointsCredited, PointsEar
 from shared.events.topics import AWARDS, LEDGER, Topic
 from shared.ledger.account import Account
 from shared.ledger.evolve import evolve
-from shared.stream import opening
 from shared.stream.log import Bounds, Place
 from shared.stream.memory import MemoryStore
 from shared.stream.opening import fold_records
@@ -24,6 +23,7 @@ from shared.stream.positions import first_position
 from shared.stream.records import recorded, source_of
 from shared.stream.service import Recorded
 from tests.simulation.history import LEDGER_ID, PARTITIONS, SERVICES, History, Violation
+from tests.simulation.rule import follow
 
 
 def check(history: History) -> None:
@@ -44,7 +44,7 @@ def valid_facts(history: History, topic: Topic, writer: str) -> list[Recorded]:
     for partition in range(PARTITIONS):
         head: Head = genesis(LEDGER_ID, topic.name, partition, PARTITIONS, writer)
         for record in history.broker.records[Place(topic.name, partition)]:
-            after = opening.follow(head, record)
+            after = follow(head, record)
             if after is None:
                 continue
             if after.seq != head.seq + 1 or after.time_ms < head.time_ms:
@@ -100,7 +100,7 @@ def _decisions_are_justified(history: History) -> None:
         accounts: dict[str, Account | None] = {}
         head = genesis(LEDGER_ID, LEDGER.name, partition, PARTITIONS, "redeem")
         for record in history.broker.records[Place(LEDGER.name, partition)]:
-            after = opening.follow(head, record)
+            after = follow(head, record)
             if after is None:
                 continue
             head = after

@@ -19,7 +19,6 @@ from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE,
 from shared.events.upstream import Purchase, PurchaseLine
 from shared.events.wire import context
 from shared.program.catalogue import Catalogue
-from shared.stream import opening
 from shared.stream.limits import Limits
 from shared.stream.log import AppendFailed, Outgoing, Place
 from shared.stream.memory import MemoryStore
@@ -28,6 +27,7 @@ from shared.stream.runner import Runner
 from shared.stream.store import Position
 from shared.stream.turn import Turn
 from tests.simulation.loop import ENVIRONMENT, Process, SeededLoop
+from tests.simulation.rule import follow
 from tests.simulation.world import (
     CALM,
     EPOCH_MS,
@@ -361,7 +361,7 @@ class History:
         """Whether a valid record stands behind a position; void ones may arrive at any time."""
         records = self.broker.records[Place(position.topic, position.partition)]
         head = Head(position.head, position.seq, position.time_ms)
-        return any(opening.follow(head, record) for record in records[position.next_offset :])
+        return any(follow(head, record) for record in records[position.next_offset :])
 
     def _folded(self) -> bool:
         ends = {place: len(records) for place, records in self.broker.records.items()}

@@ -92,7 +92,8 @@ class SeededLoop(asyncio.BaseEventLoop):
 
     @staticmethod
     def _process(handle: asyncio.Handle) -> Process:
-        return handle._context.get(PROCESS, ENVIRONMENT)  # type: ignore[attr-defined]
+        process: Process = handle._context.get(PROCESS, ENVIRONMENT)  # type: ignore[attr-defined]
+        return process
 
     def _process_events(self, _events: object) -> None:
         return
@@ -109,7 +110,7 @@ class SeededLoop(asyncio.BaseEventLoop):
 
 def _run_unless_cancelled(handle: asyncio.Handle) -> None:
     if not handle.cancelled():
-        handle._run()  # type: ignore[attr-defined]
+        handle._run()
 
 
 def simulate(seed: int, main: Callable[[SeededLoop], Coroutine[Any, Any, None]]) -> SeededLoop:
