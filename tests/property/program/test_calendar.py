@@ -9,7 +9,7 @@
 5. Points are never active before their purchase.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from importlib import resources
 
 from hypothesis import given, settings
@@ -30,7 +30,8 @@ ON_CALENDAR = [Unit.DAY, Unit.WEEK, Unit.MONTH, Unit.YEAR]
 
 zones = st.sampled_from(EXTREMES) | st.sampled_from(ZONES)
 days = st.dates(date(1970, 1, 2), date(2150, 12, 31))
-instants = st.datetimes(datetime(1971, 1, 1), datetime(2150, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+FIRST, LAST = (datetime.combine(date(year, 1, 1), time.min) for year in (1971, 2150))
+instants = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 durations = st.builds(Duration, st.integers(0, 100), st.sampled_from(ON_CALENDAR), st.booleans())
 
 
