@@ -17,9 +17,8 @@ TIME = "time"
 SEQ = "seq"
 PREV = "prev"
 HASH = "hash"
-LINKS = {TIME, SEQ, PREV, HASH}
-LINKED = len(LINKS)
-"""How many headers `link` adds, behind all others."""
+LINKS = (TIME, SEQ, PREV, HASH)
+"""The headers that `link` adds, behind all others and in this order."""
 
 
 class Linked(Protocol):
@@ -51,16 +50,15 @@ def genesis(ledger_id: str, topic: str, partition: int, partitions: int, writer:
 
 
 def digest(prev: bytes, headers: Iterable[Header], value: bytes) -> bytes:
-    """SHA-256 over `prev`, the lengths, every header but `hash`, and the value.
+    """SHA-256 over `prev`, the lengths, every header (all but the hash itself), and the value.
 
     The lengths (32 bits each, little-endian) of all names, contents and the value come first, so
     that no byte can move from one part to the next.
     """
     parts: list[bytes] = []
     for name, content in headers:
-        if name != HASH:
-            parts.append(name.encode())
-            parts.append(content)
+        parts.append(name.encode())
+        parts.append(content)
     parts.append(value)
     lengths = array("I", map(len, parts))
     if sys.byteorder == "big":
@@ -89,17 +87,17 @@ def link(
 
 
 def follow(head: Head, record: Linked) -> Head | None:
-    """The head after a valid record; None if the record is void."""
+    """The head after a valid record; None if the record is void. Raises for no record."""
     headers, value = record.headers, record.value
-    named = dict(headers[-LINKED:])
-    if len(named) != LINKED or named.keys() != LINKS:  # not where `link` puts them
-        named = dict(headers)
-    if value is None or named.get(PREV) != head.hash:
+    names, contents = zip(*headers[-len(LINKS) :], strict=True) if headers else ((), ())
+    if value is None or names != LINKS:
         return None
-    own = digest(head.hash, headers, value)
-    if named.get(HASH) != own:
+    time, seq, prev, own = contents
+    if prev != head.hash or not (time.isdigit() and seq.isdigit()):
         return None
-    return Head(own, int(named[SEQ]), int(named[TIME]))
+    if own != digest(prev, headers[:-1], value):
+        return None
+    return Head(own, int(seq), int(time))
 
 
 def fingerprint(key: bytes | None, value: bytes | None, headers: Sequence[Header]) -> bytes:
