@@ -80,13 +80,7 @@ class Positions:
     ) -> dict[Place, tuple[Position, Position]]:
         """The moves that taking these records means."""
         return {
-            place: (
-                self.at[place],
-                Position(
-                    records[-1].offset + 1,
-                    fingerprint(records[-1].key, records[-1].value, records[-1].headers),
-                ),
-            )
+            place: (self.at[place], Position(records[-1].offset + 1, _mark(records[-1])))
             for place, records in polled.items()
         }
 
@@ -101,12 +95,18 @@ def _is_within(place: Place, position: Position, bounds: Bounds) -> None:
 
 
 def _is_the_same(place: Place, position: Position, found: Record) -> None:
-    if fingerprint(found.key, found.value, found.headers) == position.mark:
+    if _mark(found) == position.mark:
         return
     raise Halted(
         f"{place} offset {found.offset} is not the record that was read there before: the topic "
         f"was made anew, edited, or belongs to another cluster. Restore it, or, {_remedy(place)}"
     )
+
+
+def _mark(record: Record) -> bytes:
+    """A header without a value reads as an empty one or as none, by the way it was fetched."""
+    headers = [(name, value or b"") for name, value in record.headers]
+    return fingerprint(record.key, record.value, headers)
 
 
 def _remedy(place: Place) -> str:

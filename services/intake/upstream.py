@@ -141,10 +141,10 @@ def _records(place: Place, batch: Any) -> Iterator[RawRecord]:
         stamped = batch.max_timestamp if batch.timestamp_type else batch.first_timestamp + since
         key, value = fields.data(), fields.data()
         headers = [
-            ((fields.data() or b"").decode("utf-8", "backslashreplace"), fields.data())
+            ((fields.data() or b"").decode("utf-8", "backslashreplace"), fields.data() or b"")
             for _ in range(fields.number())
         ]
-        yield RawRecord(place.topic, place.partition, offset, stamped, key, value, headers)  # type: ignore[arg-type]
+        yield RawRecord(place.topic, place.partition, offset, stamped, key, value, headers)
 
 
 class _Fields:

@@ -15,6 +15,8 @@ from shared.events.wire import Headers, Source, header_map
 DETAIL_LENGTH_MAX = 1_000
 ORIGINAL = "original_"
 """Prefix of the headers that the record arrived with."""
+REPLAY_OF = "replay_of"
+"""Header of a record that was replayed: the id that it stood in quarantine under at first."""
 OVERHEAD_BYTES = 16 * 1024
 """More than what a record takes beside the key, value and headers that it arrived with."""
 HEADER_OVERHEAD_BYTES = 32
@@ -62,6 +64,12 @@ class Quarantined(NamedTuple):
     def id(self) -> str:
         """The same for every copy of the same input."""
         return str(uuid5(NAMESPACE, f"quarantine/{self.source.encode().decode()}"))
+
+    @property
+    def first_id(self) -> str:
+        """The id of the first quarantine of what was replayed since, else its own."""
+        claimed = dict(self.headers).get(REPLAY_OF)
+        return claimed.decode("utf-8", "backslashreplace") if claimed else self.id
 
 
 def encode(item: Quarantined) -> list[tuple[str, bytes]]:

@@ -215,7 +215,7 @@ async def test_two_at_once_agree_on_every_account(world: World):
 
 
 async def test_names_of_headers_that_are_no_text_hold_nothing_up(world: World):
-    odd = (*BINARY, (OtherName("x"), b"1"))
+    odd = (*BINARY, ("none", None), (OtherName("x"), b"1"))
     messages = [good(number) for number in range(60)]
     messages[20] = messages[20]._replace(headers=odd)
     messages[31] = Message(b"k", b"{", odd)
