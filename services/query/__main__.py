@@ -13,6 +13,8 @@ from shared.process import EXIT_SETUP, run
 from shared.settings import Settings
 
 BACKLOG = 4_096
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep idle connections: who closes second never loses a request."""
 logger = structlog.get_logger()
 
 
@@ -30,6 +32,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             server_header=False,
             date_header=False,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )

@@ -18,6 +18,7 @@ from services.query import (
     api_preview,
     api_programs,
     api_redemptions,
+    documentation,
     openapi,
     problems,
 )
@@ -43,8 +44,8 @@ details (RFC 9457) with a stable `code`.
 
 def create_app(settings: Settings) -> FastAPI:
     """The API as an ASGI application; it connects when it is started."""
-    context = _context(settings)
     log: Lifeline[KafkaLog] = Lifeline("offsets", lambda: _log(settings.kafka), KafkaLog.close)
+    context = _context(settings, log)
     registry = CollectorRegistry()
     scrape = Scrape(context.database, log)
     registry.register(scrape)
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.context = context
@@ -70,14 +72,15 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     _add_routes(app)
     openapi.install(app)
+    documentation.install(app)
     return app
 
 
-def _context(settings: Settings) -> Context:
+def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
     database = Database(settings.postgres)
     arrivals = Arrivals(database, settings.postgres)
     publisher = Publisher(settings.kafka, settings.partitions)
-    reader = Reader(database, arrivals, settings.partitions)
+    reader = Reader(database, arrivals, log, settings.partitions)
     return Context(
         settings=settings,
         database=database,

@@ -55,8 +55,8 @@ class Context:
         return Problem(Code.PROGRAM_UNKNOWN)
 
 
-def context_of(request: Request) -> Context:
-    """The parts of the app that serves this request."""
+async def context_of(request: Request) -> Context:
+    """The parts of the app that serves this request; a coroutine, or it would run in a thread."""
     found: Context = request.app.state.context
     return found
 

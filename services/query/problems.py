@@ -284,7 +284,7 @@ def documented(*codes: Code) -> dict[int | str, dict[str, Any]]:
     responses: dict[int | str, dict[str, Any]] = {}
     for status, told in _by_status(codes).items():
         examples = {
-            code.value: {"summary": KINDS[code].title, "value": _example(code)} for code in told
+            code.value: {"summary": KINDS[code].title, "value": example(code)} for code in told
         }
         responses[status.value] = {
             "description": "; ".join(KINDS[code].title for code in told),
@@ -309,7 +309,8 @@ def _by_status(codes: Iterable[Code]) -> dict[HTTPStatus, list[Code]]:
     return found
 
 
-def _example(code: Code) -> dict[str, Any]:
+def example(code: Code) -> dict[str, Any]:
+    """What an answer with this code looks like."""
     return {
         "type": f"/problems/{code.value}",
         "title": KINDS[code].title,

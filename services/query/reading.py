@@ -1,20 +1,24 @@
 """Reading an account: every answer is one statement, so one snapshot, and carries its token.
 
 Guarantees: never older than the token that the caller sends back, nor than what this process has
-answered before; else it waits, and then says so. What dates have brought about is computed here, at
+answered before; else it waits, and then says so. A token that the ledger cannot have given out is
+the caller's mistake. What dates have brought about is computed here, at
 read time, with the numbers of `shared.ledger.reading`, sweep or no sweep.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from services.query.arrivals import Arrivals
-from services.query.connections import Database
-from services.query.limits import CATCH_UP_SECONDS
+from services.query.connections import Database, Lifeline
+from services.query.limits import CATCH_UP_SECONDS, READY_SECONDS
 from services.query.problems import Code, Problem
 from services.query.tokens import Served, Token
 from shared.events.topics import LEDGER
+from shared.stream.kafka import KafkaLog
+from shared.stream.log import LogUnavailable, Place
 from shared.stream.records import partition_of_account
 
 # Arguments of every statement: $1 account, $2 partition, $3 the clock. The instant of an answer is
@@ -116,8 +120,11 @@ class Snapshot(NamedTuple):
 class Reader:
     """Reads of one account."""
 
-    def __init__(self, database: Database, arrivals: Arrivals, partitions: int) -> None:
+    def __init__(
+        self, database: Database, arrivals: Arrivals, log: Lifeline[KafkaLog], partitions: int
+    ) -> None:
         self.served = Served()
+        self._log = log
         self._database = database
         self._arrivals = arrivals
         self._partitions = partitions
@@ -128,10 +135,11 @@ class Reader:
         """One snapshot, not older than any of the tokens. Raises Problem, StoreUnavailable."""
         partition = partition_of_account(account, self._partitions)
         snapshot = await self._read(statement, account, partition, arguments)
-        least = self.served.at(partition)
-        for token in tokens:
-            if token.partition == partition:
-                least = max(least, token.position)
+        named = [token.position for token in tokens if token.partition == partition]
+        least = max(named, default=0)
+        if snapshot.token.position < least:
+            await self._check_given_out(Token(partition, least))
+        least = max(least, self.served.at(partition))
         if snapshot.token.position < least:
             wanted = Token(partition, least)
             if await self._arrivals.reached(wanted, CATCH_UP_SECONDS):
@@ -142,6 +150,20 @@ class Reader:
                 )
         self.served.note(snapshot.token)
         return snapshot
+
+    async def _check_given_out(self, token: Token) -> None:
+        """Raises `token_malformed` for a position that the log is known not to have reached."""
+        log = self._log.made
+        place = Place(LEDGER.name, token.partition)
+        if log is None:
+            return
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                end = (await log.bounds([place]))[place].end
+        except (LogUnavailable, TimeoutError):
+            return
+        if token.position > end:
+            raise Problem(Code.TOKEN_MALFORMED, f"the ledger has no position {token} yet")
 
     async def _read(
         self, statement: str, account: str, partition: int, arguments: Sequence[object]

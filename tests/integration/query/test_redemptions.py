@@ -160,6 +160,15 @@ async def test_50_redemptions_of_100_against_1000_are_exactly_10(shop, earn):
     assert (await shop.get(f"{MEMBERS}/dee")).json()["available"] == 0
 
 
+async def test_a_token_that_the_ledger_cannot_have_given_out_is_refused(shop, earn):
+    await earn.award("kim", 10)
+    token = (await shop.get(f"{MEMBERS}/kim")).json()["token"]
+    partition, _, position = token.partition("-")
+    ahead = f"{partition}-{int(position) + 1_000}"
+    response = await shop.get(f"{MEMBERS}/kim", params={"token": ahead})
+    assert (response.status_code, response.json()["code"]) == (400, "token_malformed")
+
+
 REFUSED = [
     ("eve", 0, "below_minimum", {"asked": 0, "minimum": 1}),
     ("eve", 80, "insufficient_points", {"asked": 80, "available": 70, "missing": 10}),

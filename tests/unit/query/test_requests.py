@@ -1,5 +1,6 @@
 """Every unexpected request is the caller's fault, told as a problem, before any server is asked."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.query.limits import BODY_BYTES_MAX, EVENTS_BYTES_MAX
-from services.query.problems import MEDIA_TYPE, ProblemDetails
+from services.query.problems import MEDIA_TYPE, Code, ProblemDetails
 from tests.api import calling, unstarted
 
 MEMBER = "/v1/programs/shop/members/jo"
@@ -178,6 +179,22 @@ async def test_a_length_that_lies_is_no_mistake_of_the_server(client, length: st
     assert response.status_code in {400, 413}
 
 
-async def test_the_openapi_document_is_served(client):
-    assert (await client.get("/openapi.json")).json()["info"]["title"] == "Tessera"
-    assert (await client.get("/docs")).status_code == 200
+async def test_the_documentation_needs_nothing_from_elsewhere(client):
+    document = (await client.get("/openapi.json")).json()
+    page = await client.get("/docs")
+    assert page.status_code == 200
+    assert not re.search(r"<script|https?:|src=", page.text)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"] in page.text
+
+
+@pytest.mark.parametrize("code", list(Code))
+async def test_the_type_of_a_problem_can_be_looked_up(client, code: Code):
+    shown = (await client.get(f"/problems/{code.value}")).json()
+    ProblemDetails.model_validate(shown)
+    assert (shown["code"], shown["type"]) == (code.value, f"/problems/{code.value}")
+
+
+async def test_other_problems_are_not_found(client):
+    check(await client.get("/problems/other"), 404, "not_found")
