@@ -6,17 +6,15 @@ beside the others, else the topic's own type. Who, what and when come from the b
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from services.intake import strict_json
-from services.intake.refusal import Refused
+from services.intake.refusal import Refused, of_faults, shown
 from shared.events import ids, registry
 from shared.events.base import instant, millis
 from shared.events.quarantine import Reason
@@ -25,8 +23,6 @@ from shared.events.upstream import Activity, CustomAction, Purchase, Return
 
 AHEAD_MS_MAX = DAY_MS
 """How far an event may lie ahead of the broker's time of its record: clocks of shops go wrong."""
-FAULTS_MAX = 5
-"""How many faults of one body are told."""
 
 STRUCTURED = "application/cloudevents+json"
 NATURAL: Mapping[str, str] = {
@@ -136,7 +132,7 @@ def _open(topic: str, value: bytes, headers: AnyHeaders) -> _Body | Refused:
         return _no_object(data)
     declared_type = data.get("type", natural)
     if not isinstance(declared_type, str):
-        return Refused(Reason.UNKNOWN_TYPE, f"type: {_found(declared_type)} is no text")
+        return Refused(Reason.UNKNOWN_TYPE, f"type: {shown(declared_type)} is no text")
     return _Body(declared_type, value, is_strict=True)
 
 
@@ -148,11 +144,11 @@ def _structured(value: bytes) -> _Body | Refused:
     if not isinstance(event, dict):
         return _no_object(event)
     if event.get("specversion") != "1.0":
-        found = _found(event.get("specversion"))
+        found = shown(event.get("specversion"))
         return Refused(Reason.UNKNOWN_VERSION, f"specversion: {found}; CloudEvents 1.0 is taken")
     declared = event.get("type")
     if not isinstance(declared, str):
-        return Refused(Reason.UNKNOWN_TYPE, f"type: {_found(declared)} is no text")
+        return Refused(Reason.UNKNOWN_TYPE, f"type: {shown(declared)} is no text")
     if "data" not in event:
         return Refused(Reason.MISSING_FIELD, "data: the envelope carries no JSON body")
     return _Body(declared, json.dumps(event["data"]).encode(), is_strict=True)
@@ -163,13 +159,13 @@ def _unknown(wire_type: str) -> Refused | None:
         return None
     versioned = _VERSION.fullmatch(wire_type)
     if versioned is not None and versioned["base"] in _BASES:
-        return Refused(Reason.UNKNOWN_VERSION, f"{_found(wire_type)} is not known (yet)")
+        return Refused(Reason.UNKNOWN_VERSION, f"{shown(wire_type)} is not known (yet)")
     known = ", ".join(registry.UPSTREAM)
-    return Refused(Reason.UNKNOWN_TYPE, f"{_found(wire_type)} is none of {known}")
+    return Refused(Reason.UNKNOWN_TYPE, f"{shown(wire_type)} is none of {known}")
 
 
 def _no_object(data: object) -> Refused:
-    return Refused(Reason.INVALID, f"an event is a JSON object, found {_found(data)}")
+    return Refused(Reason.INVALID, f"an event is a JSON object, found {shown(data)}")
 
 
 # the body
@@ -181,7 +177,7 @@ def _activity(body: _Body) -> Activity | Refused:
         activity = registry.UPSTREAM[body.type].model_validate_json(body.value)
     except ValidationError as error:
         data = None if body.is_strict else strict_json.load(body.value)
-        return data if isinstance(data, Refused) else _refusal(error)
+        return data if isinstance(data, Refused) else of_faults(error)
     if not body.is_strict and not _is_plain(body.value, activity):
         data = strict_json.load(body.value)
         if isinstance(data, Refused):
@@ -213,48 +209,6 @@ def _fields(activity: Activity) -> int:
         case CustomAction():
             count += len(activity.attributes)
     return count
-
-
-def _refusal(error: ValidationError) -> Refused:
-    """The reason of the first fault, in the order of the contract's fields; the first few told."""
-    faults = error.errors(include_url=False, include_context=False)
-    told = "; ".join(map(_told, faults[:FAULTS_MAX]))
-    more = f"; and {len(faults) - FAULTS_MAX} more" if len(faults) > FAULTS_MAX else ""
-    return Refused(_reason(faults[0]), told + more)
-
-
-def _reason(fault: ErrorDetails) -> Reason:
-    kind, found = fault["type"], fault["input"]
-    is_time = fault["loc"][-1:] == ("occurred_at",)
-    match kind:
-        case "json_invalid":
-            return Reason.NOT_JSON
-        case "missing":
-            return Reason.MISSING_FIELD
-        case "timezone_aware":
-            return Reason.NO_OFFSET
-        case "less_than" if is_time:
-            return Reason.IN_THE_FUTURE
-        case "int_type" if isinstance(found, float):
-            return Reason.FRACTIONAL if math.isfinite(found) else Reason.OUT_OF_RANGE
-        case "less_than_equal" | "less_than" | "greater_than_equal" | "greater_than" | "too_long":
-            return Reason.OUT_OF_RANGE
-        case _:
-            return Reason.INVALID
-
-
-def _told(fault: ErrorDetails) -> str:
-    where = ".".join(map(str, fault["loc"])) or "body"
-    found = (
-        "" if fault["type"] in {"missing", "json_invalid"} else f", found {_found(fault['input'])}"
-    )
-    return f"{where}: {fault['msg']}{found}"
-
-
-def _found(data: object) -> str:
-    text = ascii(data)
-    limit = strict_json.FOUND_LENGTH_MAX
-    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 # normal form
@@ -307,7 +261,7 @@ class Resolving:
         if account is None:
             account = self.account_of(event.activity)
         if account is None:
-            brand, at = _found(event.activity.brand), event.activity.occurred_at.isoformat()
+            brand, at = shown(event.activity.brand), event.activity.occurred_at.isoformat()
             return Refused(Reason.UNKNOWN_BRAND, f"no program had the brand {brand} at {at}")
         for identity in event.identities:
             if identity not in self.known:
@@ -318,7 +272,7 @@ class Resolving:
 def _conflict(event: Recognised, identity: bytes) -> Refused:
     activity = event.activity
     if isinstance(activity, Purchase) and identity == event.identities[0]:
-        which = f"receipt {_found(activity.receipt_id)} of brand {_found(activity.brand)}"
+        which = f"receipt {shown(activity.receipt_id)} of brand {shown(activity.brand)}"
     else:
-        which = f"event {_found(activity.event_id)} of {_found(activity.source)}"
+        which = f"event {shown(activity.event_id)} of {shown(activity.source)}"
     return Refused(Reason.CONFLICT, f"{which} was taken before with another content")

@@ -8,13 +8,11 @@ import json
 from itertools import chain
 from typing import Any, NoReturn
 
-from services.intake.refusal import Refused
+from services.intake.refusal import FOUND_LENGTH_MAX, Refused
 from shared.events.quarantine import Reason
 
 NESTING_MAX = 32
 """Objects and arrays inside each other; an event of ours has three."""
-FOUND_LENGTH_MAX = 80
-"""How much of what was found is told."""
 
 
 class _Fault(Exception):

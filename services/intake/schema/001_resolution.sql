@@ -1,4 +1,4 @@
--- What intake has to remember: whose every event was when it was first seen, and how far it has read.
+-- What intake remembers: whose each event was when it was first seen, and how far it has read.
 
 CREATE TABLE resolution (
     identity    bytea       PRIMARY KEY, -- digest of (brand, receipt id) or of (source, event id)
