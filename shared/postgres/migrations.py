@@ -46,6 +46,8 @@ def migrations(package: str) -> Sequence[Migration]:
 async def migrate(connection: asyncpg.Connection, schema: str, packages: Sequence[str]) -> None:
     """Bring `schema` to the newest version, if it is not there yet; safe to call concurrently."""
     async with connection.transaction():
+        # folds may be lost in a crash and are folded again; nobody makes a lost table again
+        await connection.execute("SET LOCAL synchronous_commit TO on")
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"tessera.{schema}")
         await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         await connection.execute(f'SET LOCAL search_path TO "{schema}"')
