@@ -18,7 +18,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(
     (Path(__file__).resolve().parents[1] / "docker-compose.yml").read_text("utf-8")
 )
 INSIDE, OUTSIDE = 9092, 29092
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 180
 ADVERTISED = "/tmp/advertised"
 # a test's database survives the server's process, not the machine's power
 FAST = "-c fsync=off -c full_page_writes=off"
