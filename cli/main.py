@@ -159,6 +159,21 @@ def topics_create() -> None:
 
 
 @app.command()
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="How many; as many as processors without it.")
+    ] = None,
+) -> None:
+    """Fold the log from nothing, check every invariant, compare with every row."""
+    from cli.operation import perform
+    from cli.verify.command import verify as work
+    from shared.settings import Settings
+
+    raise typer.Exit(perform(work(Settings(), processes=processes, as_json=as_json)))
+
+
+@app.command()
 def rebuild(
     service: Annotated[str, typer.Argument(help="earn or redeem.")],
     processes: Annotated[

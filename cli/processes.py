@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
 from time import sleep
@@ -29,10 +29,18 @@ def available_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-async def spread(work: Work[T, R], tasks: Sequence[T], processes: int) -> list[R]:
-    """The results of `work` for each task; in this process, one by one, where that is enough."""
+async def spread(
+    work: Work[T, R],
+    tasks: Sequence[T],
+    processes: int,
+    done: Callable[[], object] = lambda: None,
+) -> list[R]:
+    """The results of `work` for each task; in this process, one by one, where that is enough.
+
+    `done` is called after each task.
+    """
     if min(processes, len(tasks)) <= 1:
-        return [await work(task) for task in tasks]
+        return [await _one(work(task), done) for task in tasks]
     others = set(active_children())
     loop = asyncio.get_running_loop()
     pool = ProcessPoolExecutor(
@@ -43,7 +51,7 @@ async def spread(work: Work[T, R], tasks: Sequence[T], processes: int) -> list[R
     )
     try:
         return await asyncio.gather(
-            *(loop.run_in_executor(pool, _run, work, task) for task in tasks)
+            *(_one(loop.run_in_executor(pool, _run, work, task), done) for task in tasks)
         )
     except BaseException:
         for child in set(active_children()) - others:
@@ -51,6 +59,12 @@ async def spread(work: Work[T, R], tasks: Sequence[T], processes: int) -> list[R
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _one(working: Awaitable[R], done: Callable[[], object]) -> R:
+    result = await working
+    done()
+    return result
 
 
 def _begin(parent: int) -> None:
