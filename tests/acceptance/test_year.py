@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from io import StringIO
 
 import httpx
-from cli.verify import verified
 from rich.console import Console
 
 from cli.demo.kept import Kept
@@ -21,6 +20,7 @@ from shared.local import free_port
 from shared.settings import Settings
 from tests.acceptance.outsider import Balance, balances
 from tests.servers import temporary_folder
+from tests.verifying import assert_verified
 
 AT_ONCE = 16
 
@@ -53,8 +53,7 @@ async def test_every_household_has_what_an_outsider_computes() -> None:
 
         await play(Stage.of(running), Console(file=said, width=120))
         assert await told(running.api) == first
-        findings = await verified(running.bootstrap, running.dsn, running.environment)
-        assert findings == []
+        await assert_verified(running.environment)
 
 
 async def told(api: str) -> dict[int, Balance]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from cli.program import publish_file
 from cli.stack.host import ROOT, Host
@@ -51,10 +52,8 @@ class System:
 
     async def publish(self, count: int, *, members: int = 20) -> None:
         """Purchases of whole dollars for members in turn; returns when Kafka has them all."""
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self.host.bootstrap, acks="all", enable_idempotence=True
-        )
-        await producer.start()
+        producer = await eventually(self._producer, 60)
+        assert producer is not None
         try:
             sent = []
             for number in range(self._published, self._published + count):
@@ -67,6 +66,18 @@ class System:
         finally:
             await producer.stop()
         self._published += count
+
+    async def _producer(self) -> AIOKafkaProducer | None:
+        """A producer, unless Kafka is away just now."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.host.bootstrap, acks="all", enable_idempotence=True
+        )
+        try:
+            await producer.start()
+        except KafkaError:
+            await producer.stop()
+            return None
+        return producer
 
     # the till
 
@@ -153,14 +164,18 @@ class System:
 
 
 @asynccontextmanager
-async def running_system() -> AsyncIterator[System]:
-    """A system with the shop's program, stopped and removed afterwards."""
+async def running_system(*, looked_after: bool = True) -> AsyncIterator[System]:
+    """A system with the shop's program, stopped and removed afterwards.
+
+    `looked_after`: its host starts again what dies.
+    """
     with temporary_folder() as home:
         system = System(home)
         watching = None
         try:
             await system.host.start()
-            watching = asyncio.create_task(system.host.watch())
+            if looked_after:
+                watching = asyncio.create_task(system.host.watch())
             await publish_file(system.host.bootstrap, SHOP)
             yield system
         finally:

@@ -5,11 +5,11 @@ What a run without kills gives is what was bought, a point a dollar: I1, I2, I5,
 
 import asyncio
 import shutil
+import subprocess
 from pathlib import Path
 
-from cli.verify import verified
-
 from tests.integration.system.system import System, running_system
+from tests.verifying import assert_verified
 
 VICTIMS = ("earn", "redeem", "intake", "kafka", "postgres", "query")
 
@@ -21,8 +21,7 @@ async def all_is_well(system: System) -> None:
     assert {member: told["earned"] for member, told in balances.items()} == system.earned
     for told in balances.values():
         assert told["available"] == told["earned"] - told["redeemed"]
-    findings = await verified(system.host.bootstrap, system.host.dsn, system.host.environment)
-    assert findings == []
+    await assert_verified(system.host.environment)
 
 
 async def test_nothing_is_lost_or_doubled_when_processes_are_killed() -> None:
@@ -49,14 +48,15 @@ async def redeem_now_and_then(system: System) -> dict[str, int]:
 
 
 async def test_a_database_restored_to_an_older_state_catches_up_under_living_services() -> None:
-    async with running_system() as system:
+    async with running_system(looked_after=False) as system:
         postgres = system.host.postgres
         assert postgres is not None
         await system.publish(500)
         await system.drained()
         kept = Path(f"{postgres.home.data}.older")
         await postgres.stop()
-        await asyncio.to_thread(shutil.copytree, postgres.home.data, kept, copy_function=_owned)
+        with_owners = ["cp", "-a", str(postgres.home.data), str(kept)]
+        await asyncio.to_thread(subprocess.run, with_owners, check=True)
         await postgres.start()
         await system.publish(500)
         assert (await system.redeem("1", 5, "before")).status_code == 200
@@ -71,11 +71,3 @@ async def test_a_database_restored_to_an_older_state_catches_up_under_living_ser
         assert (first.status_code, first.json()["points"]) == (200, 5)
         await all_is_well(system)
         assert (await system.balance("1"))["redeemed"] == 5
-
-
-def _owned(source: str, target: str) -> str:
-    """Copy a file with its owner: Postgres wants its data for itself."""
-    copied = shutil.copy2(source, target)
-    stat = Path(source).stat()
-    shutil.chown(target, stat.st_uid, stat.st_gid)
-    return str(copied)
