@@ -1,6 +1,6 @@
 """What intake writes: an activity with its account, and what goes to quarantine."""
 
-import json
+from json.encoder import encode_basestring
 
 from services.intake.decide import Recognised
 from services.intake.refusal import Refused
@@ -11,13 +11,12 @@ from shared.events.wire import Source, context
 from shared.stream.log import Outgoing, Record
 
 SERVICE = "intake"
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def activity(account: str, event: Recognised, src: Source) -> Outgoing:
     """The record on `loyalty.activity.v1`; the same event gives the same value, key and cause."""
     cause = activity_cause(account, event.activity)
-    value = b'{"account":%b,"activity":%b}' % (_encode(account).encode(), event.normal)
+    value = b'{"account":%b,"activity":%b}' % (encode_basestring(account).encode(), event.normal)
     headers = context(
         id=cause.id,
         source=event.activity.source,

@@ -1,10 +1,10 @@
 """Derived identities: the same business fact has the same id, whoever computes it and when."""
 
 import hashlib
-import json
 from datetime import datetime
+from json.encoder import encode_basestring
 from typing import NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from shared.events.base import millis
 from shared.events.commands import Tick
@@ -12,7 +12,9 @@ from shared.events.upstream import Activity, Purchase
 
 NAMESPACE = UUID("6f1d0a5e-5f0e-5d43-9a51-3a2f6c1b7e90")
 DIGEST_BYTES = 16
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_NAMESPACE_HASHED = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+_VERSION_BITS = (0xF << 76) | (0xC << 60)
+_VERSION_5 = (0x5 << 76) | (0x8 << 60)
 
 
 class Cause(NamedTuple):
@@ -24,8 +26,16 @@ class Cause(NamedTuple):
 
 def cause(source: str, account: str, *identity: str) -> Cause:
     """The identity of what happens once to an account: source, account, the source's id."""
-    text = _encode([source, account, *identity])
-    return Cause(text, uuid5(NAMESPACE, text))
+    text = f"[{','.join(map(encode_basestring, (source, account, *identity)))}]"
+    return Cause(text, named(text))
+
+
+def named(text: str) -> UUID:
+    """`uuid.uuid5(NAMESPACE, text)` in half its time: every event is named several times."""
+    hashed = _NAMESPACE_HASHED.copy()
+    hashed.update(text.encode())
+    drawn = int.from_bytes(hashed.digest()[:16], "big")
+    return UUID(int=drawn & ~_VERSION_BITS | _VERSION_5)
 
 
 def activity_cause(account: str, activity: Activity) -> Cause:

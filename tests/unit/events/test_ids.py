@@ -7,7 +7,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given, settings
@@ -57,6 +57,7 @@ def test_different_tuples_are_different_causes(pair):
 def test_a_cause_says_what_it_was_made_of(parts):
     assert tuple(json.loads(identity(parts).text)) == parts
     assert identity(parts) == identity(parts)
+    assert identity(parts).id == uuid5(ids.NAMESPACE, identity(parts).text)
 
 
 @pytest.mark.parametrize(
