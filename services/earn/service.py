@@ -8,7 +8,6 @@ decide.
 from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
-from shared.program.catalogue import Catalogue
 
 from services.earn.decide import decide
 from services.earn.projection import KNOWN, LOOKUPS, TABLES, Decided
@@ -18,6 +17,7 @@ from shared.events.base import split_account
 from shared.events.ids import activity_cause
 from shared.events.quarantine import Reason
 from shared.events.topics import ACTIVITY, AWARDS
+from shared.program.catalogue import Catalogue
 from shared.stream.log import Record
 from shared.stream.service import Decision, Input, Recorded, Unreadable
 from shared.stream.store import Need, Rows

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
-from shared.program.catalogue import Catalogue
 
 from services.redeem.decide import decide
 from services.redeem.projection import (
@@ -33,6 +32,7 @@ from shared.events.facts import PointsEarned
 from shared.events.ids import award_cause, command_cause, digest, tick_cause
 from shared.events.quarantine import Reason
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
+from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.log import Record
 from shared.stream.service import Decision, Input, Recorded, Unreadable
