@@ -1,7 +1,8 @@
 """Stories of one account, told through the writer: given inputs, when one comes, then facts.
 
-Every fact goes over the wire (encoded and decoded) before it is folded, as in a service. Points are
-told apart by names: `earned(100, "L1")` makes the lot that `redeemed(100, L1=100)` takes.
+The account is folded from the facts as decided; what a story compares went over the wire, and
+`fold` makes the account from that alone. Points are told apart by names: `earned(100, "L1")` makes
+the lot that `redeemed(100, L1=100)` takes.
 """
 
 from collections.abc import Mapping
@@ -167,14 +168,13 @@ class Story:
         return story
 
     def when(self, step: Step) -> Self:
-        """One more input: decided, sent over the wire, folded."""
+        """One more input: decided and folded; `last` and `history` went over the wire."""
         now = step.on or self.now
         decided = decide(self.account, step.message, lambda *_: self.program, step.cause, now)
         account, facts = self.account, []
         for decision in decided:
-            fact = over_the_wire(decision.fact)
-            account = evolve(account, fact, now)
-            facts.append(fact)
+            account = evolve(account, decision.fact, now)
+            facts.append(over_the_wire(decision.fact))
         return replace(
             self,
             account=account,

@@ -54,14 +54,17 @@ DAYS = 30
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PROGRAMS = [
     PLAIN,
-    program(minimum=50),
-    program(minimum=20, multiple=20),
+    PLAIN,
+    program(minimum=20, multiple=20, cap=100),
     program(above_limit="clip", minimum=10, multiple=10, cap=120),
     program(above_limit="clip", points=100, minor=3, max_share="50%"),
 ]
-gaps = st.integers(0, 3)
-points = st.integers(1, 200) | st.integers(0, 1)
-dates = st.integers(-2, 9) | st.none()
+gaps = st.sampled_from([0, 0, 1, 1, 2, 3])
+awards = st.sampled_from([0, 1, 10, 20, 30, 40, 50, 77, 120])
+asked = st.sampled_from([0, 1, 20, 40, 55, 60, 80, 80, 100, 300])
+orders = st.sampled_from([None, 0, 90, 200, 1_000, 10_000])
+lifetimes = st.sampled_from([1, 2, 4, 8, 12, 20, None, None])
+odd_dates = st.integers(-2, 6) | st.none()
 
 
 class Act(NamedTuple):
@@ -74,16 +77,22 @@ class Act(NamedTuple):
     second: int | None = None
 
 
-acts = st.lists(
-    st.one_of(
-        st.builds(Act, gaps, st.just("earn"), points, st.none(), dates),
-        st.builds(Act, gaps, st.just("earn"), points, dates, dates),
-        st.builds(Act, gaps, st.just("redeem"), points, st.none() | st.integers(0, 500)),
-        st.builds(Act, gaps, st.just("tick"), st.just(0)),
-    ),
-    min_size=2,
-    max_size=25,
+award = st.builds(Act, gaps, st.just("earn"), awards, st.none(), lifetimes)
+odd_award = st.builds(Act, gaps, st.just("earn"), awards, odd_dates, odd_dates)
+redemption = st.builds(Act, gaps, st.just("redeem"), asked, orders)
+sweep = st.builds(Act, gaps, st.just("tick"), st.just(0))
+some_acts = st.lists(
+    st.sampled_from([award] * 4 + [redemption] * 4 + [odd_award, sweep]).flatmap(lambda act: act),
+    min_size=4,
+    max_size=20,
 )
+points_of_all_kinds = [
+    Act(0, "earn", 40, None, 4),
+    Act(0, "earn", 25, None, None),
+    Act(0, "earn", 60, 3, 6),
+    Act(0, "earn", 30, None, 2),
+]
+acts = some_acts | some_acts.map(lambda further: [*points_of_all_kinds, *further])
 
 
 @st.composite
