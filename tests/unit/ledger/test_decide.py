@@ -10,7 +10,6 @@ from shared.events.facts import PointsRedeemed, RedemptionRefused, RefusalReason
 from shared.events.topics import RECORD_BYTES_MAX
 from shared.ledger.account import Account, Due, Lot, Status
 from shared.ledger.decide import LOTS_PER_DEBIT_MAX, Short, allocate, credit
-from shared.ledger.decide import redeem as decide_redeem
 from shared.program.model import Program
 from tests.stories import (
     ACCOUNT,
@@ -138,9 +137,8 @@ def account_of(lots: int, points: int = 1) -> Account:
 
 def test_a_debit_names_so_many_lots_and_its_record_is_one_that_the_broker_takes():
     account = account_of(LOTS_PER_DEBIT_MAX, points=10**8)
-    step = redeem(LOTS_PER_DEBIT_MAX * 10**8)
-    rules = program(points=1_000, minor=1)
-    fact = decide_redeem(account, step.message, rules, step.cause.id, START)  # type: ignore[arg-type]
+    story = Story(account=account, program=program(points=1_000, minor=1))
+    (fact,) = story.when(redeem(LOTS_PER_DEBIT_MAX * 10**8)).last
     assert isinstance(fact, PointsRedeemed)
     assert len(fact.allocation) == LOTS_PER_DEBIT_MAX
     assert len(registry.encode(fact)) < RECORD_BYTES_MAX
