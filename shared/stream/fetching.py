@@ -31,6 +31,7 @@ FIRST, END = -2, -1
 """What a request for an offset names in place of a time."""
 CONSUMER = -1
 READ_UNCOMMITTED = 0
+NO_SIZES: Mapping[Place, int] = {}
 T = TypeVar("T")
 
 
@@ -75,25 +76,38 @@ class Fetcher:
             raise LeaderNotAvailableError(str(place))
         return int(node)
 
-    async def fetch(self, nexts: Mapping[Place, int], wait_ms: int) -> list[Chunk]:
-        """What there is from these offsets on; waits for the first of it. Raises KafkaError.
+    async def fetch(
+        self, nexts: Mapping[Place, int], wait_ms: int, sizes: Mapping[Place, int] = NO_SIZES
+    ) -> list[Chunk]:
+        """What there is from these offsets on. Raises KafkaError.
 
+        Waits, up to `wait_ms`, until `sizes` bytes of these places are there: by default the first.
         Leaves out places of which there is nothing.
         """
         by_leader: dict[int, dict[Place, int]] = defaultdict(dict)
         for place, offset in nexts.items():
             by_leader[self.leader(place)][place] = offset
+        if len(by_leader) == 1:
+            [(node, asked)] = by_leader.items()
+            return await self.fetch_from(node, asked, wait_ms, sizes)
         answers = await asyncio.gather(
-            *(self.fetch_from(node, asked, wait_ms) for node, asked in by_leader.items())
+            *(self.fetch_from(node, asked, wait_ms, sizes) for node, asked in by_leader.items())
         )
         return [chunk for answer in answers for chunk in answer]
 
-    async def fetch_from(self, node: int, nexts: Mapping[Place, int], wait_ms: int) -> list[Chunk]:
+    async def fetch_from(
+        self,
+        node: int,
+        nexts: Mapping[Place, int],
+        wait_ms: int,
+        sizes: Mapping[Place, int] = NO_SIZES,
+    ) -> list[Chunk]:
         """The same from one broker. Raises KafkaError."""
         asked: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for (topic, partition), offset in nexts.items():
             asked[topic].append((partition, offset, PLACE_BYTES))
-        request = FetchRequest(wait_ms, 1, ANSWER_BYTES, READ_UNCOMMITTED, list(asked.items()))
+        least = sum(min(sizes.get(place, 0), PLACE_BYTES) for place in nexts) or 1
+        request = FetchRequest(wait_ms, least, ANSWER_BYTES, READ_UNCOMMITTED, list(asked.items()))
         answer = await self._client.send(node, request)
         chunks: list[Chunk] = []
         for topic, partitions in answer.topics:

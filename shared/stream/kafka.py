@@ -9,13 +9,13 @@ under way may be appended later all the same: the chain makes such records void)
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.events.topics import QUARANTINE_BYTES_MAX
-from shared.stream.batches import Fetched
+from shared.stream.batches import Chunk, Fetched
 from shared.stream.fetching import PLACE_BYTES, Fetcher, NotThereYet
 from shared.stream.lane import Lane
 from shared.stream.log import AppendFailed, Bounds, LogUnavailable, Outgoing, Place, Record
@@ -27,6 +27,11 @@ APPEND_SECONDS = 15.0
 READ_SECONDS = 15.0
 STOP_SECONDS = 2.0
 RETRY_BACKOFF_MS = 50
+NOWHERE = -1
+AHEAD_WAIT_MS = 250
+"""How long a broker keeps a read of what is about to be appended."""
+SENDER_STEPS = 6
+"""Passes of the event loop that the client's sender takes from a batch to its request."""
 READ_WAIT_MS = 100
 """How long a broker keeps a read of what is not there yet: it holds back other reads meanwhile."""
 FETCH_BYTES = 2 * 1024 * 1024
@@ -64,6 +69,13 @@ def producer(bootstrap: str) -> AIOKafkaProducer:
     )
 
 
+class Ahead(NamedTuple):
+    """A fetch of what is about to be appended."""
+
+    nexts: Mapping[Place, int]
+    fetching: asyncio.Task[list[Chunk]]
+
+
 class KafkaLog:
     """See `shared.stream.log.Log`; gives up after the seconds that it is made with."""
 
@@ -80,6 +92,8 @@ class KafkaLog:
         self._producer: AIOKafkaProducer | None = None
         self._producing = asyncio.Lock()
         self._fetcher = Fetcher(bootstrap)
+        self._read_to: dict[Place, int] = {}
+        self._ahead: Ahead | None = None
 
     async def start(self) -> None:
         """Connect. Raises LogUnavailable."""
@@ -87,6 +101,7 @@ class KafkaLog:
 
     async def close(self) -> None:
         """Disconnect."""
+        self._look_away()
         stopped, self._producer = self._producer, None
         if stopped is not None:
             await _stop(stopped)
@@ -95,13 +110,19 @@ class KafkaLog:
     # append
 
     async def append(self, batches: Mapping[Place, Sequence[Outgoing]]) -> dict[Place, int]:
-        """See `Log.append`."""
+        """See `Log.append`.
+
+        Whoever has read a place to its end reads what it appends there: the fetch of that goes out
+        behind the append, and is answered with it.
+        """
         filled = {place: records for place, records in batches.items() if records}
         try:
             async with asyncio.timeout(self.append_seconds):
                 producing = await self._started()
+                packed = {place: _packed(producing, records) for place, records in filled.items()}
+                self._look_ahead(packed)
                 sent = await asyncio.gather(
-                    *(_send(producing, place, records) for place, records in filled.items())
+                    *(_send(producing, place, parts) for place, parts in packed.items())
                 )
         except (KafkaError, OSError, TimeoutError) as error:
             await self._give_up()
@@ -124,11 +145,43 @@ class KafkaLog:
             return self._producer
 
     async def _give_up(self) -> None:
+        self._look_away()
         abandoned, self._producer = self._producer, None
         if abandoned is not None:
             await _abandon(abandoned)
 
     # read
+
+    def _look_ahead(self, packed: Mapping[Place, Sequence[Any]]) -> None:
+        nexts = {place: self._read_to[place] for place in packed if place in self._read_to}
+        self._look_away()
+        if nexts:
+            sizes = {place: sum(part.size() for part in packed[place]) for place in nexts}
+            fetching = asyncio.create_task(self._fetch_ahead(nexts, sizes), name="looking ahead")
+            fetching.add_done_callback(_heed)
+            self._ahead = Ahead(nexts, fetching)
+
+    async def _fetch_ahead(
+        self, nexts: Mapping[Place, int], sizes: Mapping[Place, int]
+    ) -> list[Chunk]:
+        for _ in range(SENDER_STEPS):  # the append goes out first
+            await asyncio.sleep(0)
+        return await self._fetcher.fetch(nexts, AHEAD_WAIT_MS, sizes)
+
+    def _look_away(self) -> None:
+        if self._ahead is not None:
+            self._ahead.fetching.cancel()
+            self._ahead = None
+
+    async def _fetch(self, nexts: Mapping[Place, int]) -> list[Chunk]:
+        """Fetch, or take what was fetched ahead if it is of these places at these offsets."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and nexts.items() <= ahead.nexts.items():
+            with contextlib.suppress(KafkaError):
+                return [chunk for chunk in await ahead.fetching if chunk.place in nexts]
+        elif ahead is not None:
+            ahead.fetching.cancel()
+        return await self._fetcher.fetch(nexts, READ_WAIT_MS)
 
     async def read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
         """See `Log.read`.
@@ -142,7 +195,7 @@ class KafkaLog:
         async def go_on() -> None:
             while nexts:
                 try:
-                    chunks = await self._fetcher.fetch(nexts, READ_WAIT_MS)
+                    chunks = await self._fetch(nexts)
                 except OffsetOutOfRangeError as error:
                     why = await self._why_out_of_range(nexts)
                     raise why from error
@@ -153,6 +206,7 @@ class KafkaLog:
                     nexts[place] = chunk.next
                     if chunk.next >= end:
                         del nexts[place]
+                        self._read_to[place] = end
 
         try:
             await self._fetcher.patiently(go_on, self.read_seconds)
@@ -181,6 +235,12 @@ class KafkaLog:
         )
 
 
+def _heed(task: asyncio.Task[list[Chunk]]) -> None:
+    """A look ahead that fails is of no consequence: whoever reads, asks again."""
+    if not task.cancelled():
+        task.exception()
+
+
 def _without_gaps(place: Place, first: int, records: list[Fetched], end: int) -> list[Fetched]:
     """The records of `first` to `end`, with empty ones where there is none."""
     if len(records) == end - first:
@@ -192,15 +252,14 @@ def _without_gaps(place: Place, first: int, records: list[Fetched], end: int) ->
     ]
 
 
-async def _send(producing: AIOKafkaProducer, place: Place, records: Sequence[Outgoing]) -> int:
-    """Append records to one place as few batches, one after the other; the last one's offset."""
-    batch = producing.create_batch()
+def _packed(producing: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[Any]:
+    """The records as few batches."""
+    batches = [producing.create_batch()]
     for record in records:
-        if not _added(batch, record):
-            await _sent(producing, place, batch)
-            batch = producing.create_batch()
-            _added(batch, record)  # alone in a batch, a record may have any size
-    return await _sent(producing, place, batch)
+        if not _added(batches[-1], record):
+            batches.append(producing.create_batch())
+            _added(batches[-1], record)  # alone in a batch, a record may have any size
+    return batches
 
 
 def _added(batch: Any, record: Outgoing) -> bool:
@@ -209,11 +268,14 @@ def _added(batch: Any, record: Outgoing) -> bool:
     return added is not None
 
 
-async def _sent(producing: AIOKafkaProducer, place: Place, batch: Any) -> int:
-    batch.close()
-    sending = await producing.send_batch(batch, place.topic, partition=place.partition)
-    metadata = await sending
-    return int(metadata.offset) + int(batch.record_count()) - 1
+async def _send(producing: AIOKafkaProducer, place: Place, batches: Sequence[Any]) -> int:
+    """Append batches to one place, one after the other; the last record's offset."""
+    last = NOWHERE
+    for batch in batches:
+        batch.close()
+        sending = await producing.send_batch(batch, place.topic, partition=place.partition)
+        last = (await sending).offset + batch.record_count() - 1
+    return last
 
 
 async def _stop(producing: AIOKafkaProducer) -> None:

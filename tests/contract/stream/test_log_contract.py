@@ -1,6 +1,7 @@
 """The contract of `shared.stream.log.Log`, held by the log in memory and by Kafka."""
 
 import asyncio
+import random
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -156,6 +157,37 @@ async def test_what_was_just_appended_can_be_read_in_turn(ground: Ground, log: L
             turn * 3 + 1,
             turn * 3 + 2,
         ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_sequence_of_appends_and_reads(ground: Ground, log: Log, seed: int):
+    """Two writers; reads of the end, of the past and of nothing, of any places, in any order."""
+    chance = random.Random(seed)
+    topic = await ground.topic(3)
+    writers = [log, await ground.log()]
+    kept: dict[Place, list[int]] = {Place(topic, partition): [] for partition in range(3)}
+    for turn in range(40):
+        places = chance.sample(list(kept), chance.randint(1, 3))
+        if chance.random() < 0.6:
+            batches = {
+                place: [turn * 1_000 + n for n in range(chance.randint(1, 20))] for place in places
+            }
+            ends = await chance.choice(writers).append(
+                {
+                    place: numbered(batch, size=chance.choice([0, 900]))
+                    for place, batch in batches.items()
+                }
+            )
+            for place, batch in batches.items():
+                kept[place] += batch
+                assert ends[place] == len(kept[place]) - 1
+        ranges = {}
+        for place in places:
+            end = chance.choice([len(kept[place]), chance.randint(0, len(kept[place]))])
+            ranges[place] = Bounds(chance.choice([end, max(end - 5, 0), 0]), end)
+        found = await chance.choice(writers).read(ranges)
+        for place, (first, end) in ranges.items():
+            assert numbers(found[place]) == kept[place][first:end]
 
 
 async def test_several_places_and_ranges_are_read_at_once(ground: Ground, log: Log):
