@@ -22,8 +22,8 @@ from urllib.request import ProxyHandler, build_opener
 from shared.identity import ledger_identity
 from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.local.child import Child
-from shared.local.folders import require_writable
-from shared.local.ports import require_free
+from shared.local.folders import FolderLock, require_writable
+from shared.local.ports import free_port, require_free
 from shared.process import EXIT_HALTED
 from shared.settings import Settings
 from shared.stream.topics_setup import check_topics, make_topics
@@ -50,6 +50,7 @@ class Watched:
     halted: bool = False
     restarts: int = 0
     restart_at: float | None = None
+    metrics: str = ""
 
 
 class Host:
@@ -63,6 +64,8 @@ class Host:
         self.services: list[Watched] = []
         self.environment: dict[str, str] = {}
         self._stopping = False
+        self._lock = FolderLock(settings.home)
+        self._owns_folder = False
         home = settings.home
         if "kafka" not in settings.model_fields_set:
             self.kafka = EmbeddedKafka(home / "kafka", settings.kafka_port, note=note)
@@ -96,6 +99,8 @@ class Host:
         what to do.
         """
         require_writable(self.settings.home)
+        self._lock.acquire()
+        self._owns_folder = True
         (self.settings.home / "logs").mkdir(exist_ok=True)
         identity = ledger_identity(self.settings)
         require_free(self.settings.api_port, "TESSERA_API_PORT")
@@ -113,7 +118,9 @@ class Host:
         self.note(f"starting {', '.join(SERVICES)}")
         self.environment = self._environment(identity.id, identity.partitions)
         for name in SERVICES:
-            watched = Watched(name, self._service(name))
+            port = free_port()
+            metrics = "" if name == "query" else f"http://127.0.0.1:{port}/metrics"
+            watched = Watched(name, self._service(name, port), metrics=metrics)
             watched.child.spawn()
             self.services.append(watched)
         self._write_status()
@@ -136,12 +143,12 @@ class Host:
             "TESSERA_HOME": str(self.settings.home.absolute()),
         }
 
-    def _service(self, name: str) -> Child:
+    def _service(self, name: str, metrics_port: int) -> Child:
         return Child(
             command=(sys.executable, "-m", f"services.{name}"),
             folder=ROOT,
             log=(self.settings.home / "logs" / f"{name}.log").absolute(),
-            environment=self.environment,
+            environment={**self.environment, "TESSERA_METRICS_PORT": str(metrics_port)},
             orphaned=signal.SIGTERM,
         )
 
@@ -207,6 +214,9 @@ class Host:
                 **{server.name.lower(): server.pid for server in self._servers()},
                 **{watched.name: watched.child.pid for watched in self.services},
             },
+            "metrics": {
+                watched.name: watched.metrics for watched in self.services if watched.metrics
+            },
         }
         unfinished = self.status_file.with_suffix(".new")
         unfinished.write_text(json.dumps(status, indent=2) + "\n", encoding="utf-8")
@@ -219,8 +229,10 @@ class Host:
             *(watched.child.stop(signal.SIGTERM, STOP_SECONDS_MAX) for watched in self.services)
         )
         await asyncio.gather(*(server.stop() for server in self._servers()))
-        with contextlib.suppress(FileNotFoundError):
-            self.status_file.unlink()
+        if self._owns_folder:
+            with contextlib.suppress(FileNotFoundError):
+                self.status_file.unlink()
+            self._lock.release()
 
 
 def answers(url: str) -> bool:

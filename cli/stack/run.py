@@ -71,7 +71,8 @@ async def _run(settings: Settings, console: Console, *, demo: bool) -> int:
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        console.print("\nstopping, services first; the data stays in", str(settings.home))
+        if host.services:
+            console.print("\nstopping, services first; the data stays in", str(settings.home))
         await host.stop()
 
 
@@ -149,7 +150,8 @@ def status() -> int:
     for name, pid in found["processes"].items():
         alive = is_process(pid)
         missing += not alive
-        console.print(f"{name:10} pid {pid} {'runs' if alive else '[red]does not run[/red]'}")
+        at = found["metrics"].get(name, "")
+        console.print(f"{name:10} pid {pid} {'runs' if alive else '[red]does not run[/red]'} {at}")
     return 1 if missing else 0
 
 
