@@ -14,6 +14,7 @@ from services.query.context import (
     Parts,
     ProgramName,
     account_of,
+    context_of,
     token_header,
     token_parameters,
 )
@@ -51,10 +52,9 @@ Cursor = Annotated[
     responses={200: token_header(), **PROBLEMS},
     openapi_extra=token_parameters(),
 )
-async def balances(
-    request: Request, parts: Parts, program: ProgramName, member: MemberId
-) -> Response:
+async def balances(request: Request, program: ProgramName, member: MemberId) -> Response:
     """What the member has now, what comes next, and the totals of the account's life."""
+    parts = context_of(request)
     account = account_of(program, member)
     tokens = parts.tokens(request)
     snapshot = await parts.reader.read(BALANCES, account, tokens=tokens)

@@ -8,7 +8,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.query.answers import PendingRedemption, RedemptionMade
 from services.query.bodies import RedemptionAsked, body_of, documented_body
-from services.query.context import MemberId, Parts, ProgramName, account_of, token_header
+from services.query.context import (
+    MemberId,
+    Parts,
+    ProgramName,
+    account_of,
+    context_of,
+    token_header,
+)
 from services.query.problems import Code, Problem, documented
 from services.query.redemptions import Ticket
 from shared.events.base import ID_LENGTH_MAX
@@ -80,9 +87,7 @@ DECIDED: dict[int | str, dict[str, Any]] = {
         **documented_body("RedemptionAsked", redeem_500_points={"points": 500}),
     },
 )
-async def redeem(
-    request: Request, parts: Parts, program: ProgramName, member: MemberId
-) -> Response:
+async def redeem(request: Request, program: ProgramName, member: MemberId) -> Response:
     """Spend points, soonest expiry first. The answer is the ledger's decision, once folded."""
     account = account_of(program, member)
     key = _idempotency_key(request)
@@ -93,7 +98,7 @@ async def redeem(
         points=asked.points,
         order_minor=asked.order_minor,
     )
-    return await parts.redemptions.ask(command)
+    return await context_of(request).redemptions.ask(command)
 
 
 @router.get(
