@@ -10,6 +10,8 @@ from shared.stream.store import StoreUnavailable
 
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
+STATEMENTS_KEPT = 256
+"""Statements that a connection keeps prepared while it lives, however long they are."""
 LEFT_FOR_OTHERS = 2
 """Connections of a pool that `Pool.lent` never keeps to itself."""
 
@@ -110,7 +112,9 @@ async def connect(
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
+        statement_cache_size=STATEMENTS_KEPT,
         max_cached_statement_lifetime=0,
+        max_cacheable_statement_size=0,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings=settings,

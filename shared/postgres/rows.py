@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from shared.postgres.pool import available
+from shared.postgres.pool import STATEMENTS_KEPT, available
 from shared.stream.store import (
     InputMark,
     Loaded,
@@ -31,7 +31,6 @@ POSITION_COLUMNS = ", ".join(Position._fields)
 INPUTS = Position._fields.index("inputs")
 HORIZON = "$2"
 """What the condition of a lookup calls its horizon."""
-STATEMENTS_KEPT = 256
 
 
 class Lender(Protocol):

@@ -26,7 +26,7 @@ from services.redeem.projection import (
 from shared.local import free_port
 from shared.postgres.migrations import STREAM, migrate
 from shared.postgres.pool import connect
-from shared.postgres.rows import PostgresStore
+from shared.postgres.rows import HORIZON, PostgresStore, load_statement
 from shared.stream.store import (
     Lookup,
     Need,
@@ -456,6 +456,33 @@ async def test_every_lookup_finds_the_same_rows_in_both_stores(pair: Pair, data:
 
 
 # Postgres alone
+
+
+@pytest.mark.parametrize(
+    ("projection", "lookup"),
+    [
+        pytest.param(projection, lookup, id=f"{projection.service} {lookup.table.name}.{lookup.by}")
+        for projection in projections()
+        for lookup in projection.lookups
+    ],
+)
+async def test_every_lookup_goes_by_an_index_of_its_column_from_the_first_row_on(
+    projection: Projection, lookup: Lookup, database: str, stack: AsyncExitStack
+):
+    """Plans are made once, perhaps while a table is empty: they must do when it has grown."""
+    pool = (await postgres_ground(projection, database, stack)).pool
+    assert pool is not None
+    horizon = ", now()" if HORIZON in lookup.where else ""
+    async with pool.acquire() as connection:
+        await connection.execute(f"PREPARE looked_up AS {load_statement((lookup,))}")
+        plan = await connection.fetch(
+            f"EXPLAIN (COSTS OFF) EXECUTE looked_up('facts', '{{}}', '{{}}'{horizon})"
+        )
+    lines = [line.strip() for (line,) in plan]
+    assert not [line for line in lines if "Seq Scan" in line]
+    assert [
+        line for line in lines if line.startswith("Index Cond") and f"({lookup.by} = ANY" in line
+    ]
 
 
 @pytest.fixture
