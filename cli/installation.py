@@ -7,14 +7,17 @@ ledger's identity: that is for `tessera run` and `tessera topics create`.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
+from cli.operation import console
 from cli.stack.run import running
 from shared.identity import with_ledger
 from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.settings import Settings
+from shared.stream.kafka import KafkaLog
+from shared.stream.log import Log
 
 Note = Callable[[str], None]
 
@@ -61,6 +64,17 @@ async def _postgres(settings: Settings, note: Note, stack: AsyncExitStack) -> st
     await server.start()
     stack.push_async_callback(server.stop)
     return server.dsn
+
+
+async def with_log(settings: Settings, work: Callable[[Installation, Log], Awaitable[int]]) -> int:
+    """Do something with an installation and its log; its exit code."""
+    async with installation(settings, console().print) as where:
+        log = KafkaLog(where.kafka)
+        try:
+            await log.start()
+            return await work(where, log)
+        finally:
+            await log.close()
 
 
 def api_of(settings: Settings) -> str:

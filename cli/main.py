@@ -196,19 +196,27 @@ def rebuild(
 
 @positions.command("reset")
 def positions_reset(
-    topic: Annotated[str, typer.Argument(help="An input topic that was made anew on purpose.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TOPIC...", help="Input topics that were made anew, or services: all theirs."
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else only say what it does.")] = False,
 ) -> None:
-    """Have an input topic read from its beginning; known causes make it harmless."""
+    """Have input topics read from their beginnings; known causes make it harmless."""
     from cli import positions as kept
-    from cli.installation import installation
-    from cli.operation import console, perform
+    from cli.installation import with_log
+    from cli.operation import perform
     from shared.settings import Settings
 
-    async def work() -> int:
-        async with installation(Settings(), console().print) as found:
-            return await kept.reset(found.postgres, topic)
-
-    raise typer.Exit(perform(work()))
+    raise typer.Exit(
+        perform(
+            with_log(
+                Settings(), lambda where, log: kept.reset(where.postgres, log, names, sure=yes)
+            )
+        )
+    )
 
 
 # quarantine

@@ -44,6 +44,7 @@ SETUP = (
     StoreUnavailable,
     MigrationError,
     asyncpg.PostgresError,
+    asyncpg.InterfaceError,
     OSError,
 )
 CONTRADICTED = (Refused, Halted, Outpaced, UnreadableFact, CatalogueError)

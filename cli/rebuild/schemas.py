@@ -14,6 +14,7 @@ import asyncpg
 from cli.operation import Refused
 from cli.rebuild.folding import Folding, beginning, fold_to
 from shared.postgres.bulk import BulkStore, Index, set_aside
+from shared.postgres.generations import after
 from shared.postgres.migrations import STREAM, migrate
 from shared.postgres.rows import POSITION_COLUMNS, position_of
 from shared.stream.log import Log, Place
@@ -82,8 +83,7 @@ async def live_positions(
 
 def next_version(service: Service[Any], live: dict[int, Position]) -> str:
     """A fold version that no owner has: the service's own, in the generation after the live one."""
-    generations = [int(position.fold_version.partition(".")[2] or 0) for position in live.values()]
-    return f"{service.fold_version}.{max(generations, default=0) + 1}"
+    return after(service.fold_version, (position.fold_version for position in live.values()))
 
 
 async def swap(

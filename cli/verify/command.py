@@ -20,7 +20,7 @@ from cli.deciding import SERVICES
 from cli.installation import Installation, installation
 from cli.operation import EXIT_REFUSED, console
 from cli.processes import available_processors, spread
-from cli.verify.bits import Offsets
+from cli.verify.bits import Offsets, runs
 from cli.verify.partition import Quarantine, Task, verify_partition
 from cli.verify.report import INVARIANTS, Check, Report, merged
 from cli.verify.tables import (
@@ -43,6 +43,8 @@ FEW_RECORDS = 20_000
 """Up to so many, starting processes takes longer than verifying."""
 QUARANTINE_AT_ONCE = 200
 """Quarantined records may be large."""
+UPSTREAM_GAP = 50
+UPSTREAM_AT_ONCE = 500
 BACKWARDS = (LEDGER, AWARDS, COMMANDS, ACTIVITY)
 """Effects before their causes: ends taken in this order never show an effect without its cause."""
 
@@ -183,17 +185,27 @@ class Looking:
                 known = forwarded.get(place, Offsets())
                 until = min(read.get(place, 0), end)
                 report.count(Check.UPSTREAM, max(0, until - first))
-                for offset in known.missing(first, until):
-                    if Source(place.topic, place.partition, offset) not in set_aside.sources:
-                        await self._lost(place, offset, set_aside.since_ms, report)
+                missing = [
+                    offset
+                    for offset in known.missing(first, until)
+                    if Source(place.topic, place.partition, offset) not in set_aside.sources
+                ]
+                await self._lost(place, missing, set_aside.since_ms, report)
 
-    async def _lost(self, place: Place, offset: int, since_ms: int, report: Report) -> None:
-        [record] = (await self.log.read({place: Bounds(offset, offset + 1)}))[place]
-        if record.timestamp < since_ms or not (record.headers or record.value or record.key):
-            return  # may have been in quarantine; or an offset without a record
-        what = f"{place} offset {offset} was read by intake, but neither forwarded nor set aside"
-        remedy = f"tessera positions reset {place.topic}: it is read again, and counted once"
-        report.find(Check.UPSTREAM, str(place), what, remedy)
+    async def _lost(self, place: Place, offsets: list[int], since_ms: int, report: Report) -> None:
+        """Tell of upstream records that are nowhere."""
+        wanted = set(offsets)
+        for first, end in runs(offsets, UPSTREAM_GAP, UPSTREAM_AT_ONCE):
+            for record in (await self.log.read({place: Bounds(first, end)}))[place]:
+                if record.offset not in wanted:
+                    continue
+                if record.timestamp < since_ms or not (
+                    record.headers or record.value or record.key
+                ):
+                    continue  # may have been in quarantine; or an offset without a record
+                what = f"{place} offset {record.offset} was read, but is nowhere since"
+                remedy = f"tessera positions reset {place.topic}: it is read again, counted once"
+                report.find(Check.UPSTREAM, str(place), what, remedy)
 
 
 def _missing_tables(

@@ -24,6 +24,7 @@ from shared.events.commands import Tick
 from shared.events.facts import PointsCredited, PointsEarned, ProgramPublished
 from shared.events.topics import AWARDS, BY_NAME, LEDGER, Kind
 from shared.events.wire import Source
+from shared.postgres.generations import of_service
 from shared.program.catalogue import Catalogue, CatalogueError
 from shared.program.model import Program
 from shared.stream.kafka import KafkaLog
@@ -146,7 +147,7 @@ class Verification:
         end = self.task.bounds[place.topic].end
         stored = min(position.next_offset, end) if position is not None else 0
         rows = None
-        if tables.exist and (position is None or position.fold_version.split(".")[0] == version):
+        if tables.exist and (position is None or of_service(position.fold_version) == version):
             rows = RowCheck(self.connection, service, place, where.partitions, self.report)
         await self._fold(walk, stored, rows)
         if tables.exist:
@@ -229,7 +230,7 @@ class Verification:
             ("ledger_id", position.ledger_id, self.task.installation.ledger_id),
             (
                 "fold version",
-                position.fold_version.partition(".")[0],
+                of_service(position.fold_version),
                 str(walk.service.fold_version),
             ),
             ("offset", position.next_offset, walk.next),

@@ -7,7 +7,7 @@ nothing.
 from collections.abc import Sequence
 
 from shared.chain.link import HASH, fingerprint, genesis
-from shared.events.topics import Kind, Topic
+from shared.events.topics import BY_NAME, Kind, Topic
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.store import InputMark, Position
 
@@ -45,6 +45,8 @@ async def same_log(log: Log, position: Position) -> Bounds:
     Raises Halted, LogUnavailable.
     """
     place = Place(position.topic, position.partition)
+    service = BY_NAME[position.topic].writers[0]
+    remedy = f"if this log is the truth, run `tessera rebuild {service} --accept-log`"
     bounds = (await log.bounds([place]))[place]
     if bounds.first > 0:
         raise Halted(
@@ -55,19 +57,12 @@ async def same_log(log: Log, position: Position) -> Bounds:
     if bounds.end < position.next_offset:
         raise Halted(
             f"{place} ends at offset {bounds.end}, but {position.next_offset} records were folded "
-            "from it: the topic was truncated or made anew. Restore it, or, if this log is the "
-            "truth, drop this service's schema and start again"
+            f"from it: the topic was truncated or made anew. Restore it, or, {remedy}"
         )
     if position.next_offset > 0:
         last = await _record_at(log, place, position.next_offset - 1)
         if position.mark != fingerprint(last.key, last.value, last.headers):
-            raise Halted(
-                _differs(
-                    place,
-                    position.next_offset - 1,
-                    "if this log is the truth, drop this service's schema and start again",
-                )
-            )
+            raise Halted(_differs(place, position.next_offset - 1, remedy))
     return bounds
 
 

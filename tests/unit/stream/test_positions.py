@@ -98,22 +98,22 @@ def delete_history(world: World) -> None:
 
 
 RESTORE = "Restore"
-DROP = "drop this service's schema and start again"
+REBUILD = "run `tessera rebuild redeem --accept-log`"
 RESET = "run `tessera positions reset {topic}`"
 
 FACTS_DAMAGED: dict[str, tuple[Callable[[World], None], list[str]]] = {
     "truncated": (
         truncate,
-        [f"{FACTS} ends at offset 2, but 3 records were folded", "truncated", RESTORE, DROP],
+        [f"{FACTS} ends at offset 2, but 3 records were folded", "truncated", RESTORE, REBUILD],
     ),
-    "made anew": (make_anew, [f"{FACTS} ends at offset 0", "made anew", RESTORE, DROP]),
+    "made anew": (make_anew, [f"{FACTS} ends at offset 0", "made anew", RESTORE, REBUILD]),
     "made anew and longer": (
         make_anew_and_fill,
-        [f"{FACTS} offset 2 is not the record that was read there", RESTORE, DROP],
+        [f"{FACTS} offset 2 is not the record that was read there", RESTORE, REBUILD],
     ),
     "edited": (
         lambda world: world.edit(FACTS, 2),
-        [f"{FACTS} offset 2 is not the record that was read there", "edited", RESTORE, DROP],
+        [f"{FACTS} offset 2 is not the record that was read there", "edited", RESTORE, REBUILD],
     ),
     "history deleted": (
         delete_history,
