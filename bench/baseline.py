@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from shared.stream.kafka import consumer, producer
 
+PARTITIONS = 8
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS plain_balance (member text PRIMARY KEY, points bigint NOT NULL);
     CREATE TABLE IF NOT EXISTS plain_redemption (key text PRIMARY KEY, member text, points bigint);
@@ -70,7 +71,7 @@ async def copy(bootstrap: str, source: str, target: str) -> None:
     reading, writing = consumer(bootstrap), producer(bootstrap)
     await reading.start()
     await writing.start()
-    places = [TopicPartition(source, number) for number in reading.partitions_for_topic(source)]
+    places = [TopicPartition(source, number) for number in range(PARTITIONS)]
     reading.assign(places)
     for place in places:
         reading.seek(place, 0)
@@ -79,7 +80,7 @@ async def copy(bootstrap: str, source: str, target: str) -> None:
         started = started or perf_counter()
         sent = [
             await writing.send(
-                target, record.value, record.key, place.partition, headers=record.headers
+                target, record.value, record.key, place.partition, headers=list(record.headers)
             )
             for place, records in batch.items()
             for record in records
@@ -87,7 +88,7 @@ async def copy(bootstrap: str, source: str, target: str) -> None:
         await asyncio.gather(*sent)
         done += len(sent)
         last = perf_counter()
-    print(done / (last - started))
+    print(f"copied {done / (last - started):.1f} events/s", flush=True)
     await reading.stop()
     await writing.stop()
 

@@ -45,7 +45,10 @@ async def _empty_loop(on: Stage, topic: str) -> float:
     await admin.close()
     child = on.spawn("bench.baseline", "copy", topic, "bench.copy")
     await child.ended()
-    return float(child.output().split()[-1])
+    copied = re.search(r"copied ([0-9.]+) events/s", child.output())
+    if copied is None:
+        raise RuntimeError(child.output())
+    return float(copied[1])
 
 
 async def whole_way(count: int) -> list[Figure]:
