@@ -19,8 +19,8 @@ from cli.stack.play import Stage, play
 from shared.local import free_port
 from shared.settings import Settings
 from tests.acceptance.outsider import Balance, balances
+from tests.command import assert_verified
 from tests.servers import temporary_folder
-from tests.verifying import assert_verified
 
 AT_ONCE = 16
 

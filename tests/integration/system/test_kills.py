@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.command import assert_verified
 from tests.integration.system.system import System, running_system
-from tests.verifying import assert_verified
 
 VICTIMS = ("earn", "redeem", "intake", "kafka", "postgres", "query")
 

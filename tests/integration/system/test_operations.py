@@ -1,0 +1,59 @@
+"""Rebuild and verify on a living system: rebuilt equals live (I8), and damage is named."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from tests.command import assert_verified, tessera
+from tests.integration.system.system import System, running_system
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system() -> AsyncIterator[System]:
+    async with running_system() as running:
+        await running.publish(2_000)
+        await running.drained()
+        yield running
+
+
+@pytest.mark.parametrize("service", ["redeem", "earn"])
+async def test_a_rebuild_under_load_equals_live(system: System, service: str) -> None:
+    _, (code, said) = await asyncio.gather(
+        system.publish(3_000), tessera(system.host.environment, "rebuild", service)
+    )
+    assert code == 0, said
+    assert (await system.redeem("1", 1, f"after-{service}")).status_code == 200
+    await system.drained()
+    balances = await system.balances(system.earned)
+    assert {member: told["earned"] for member, told in balances.items()} == system.earned
+    await assert_verified(system.host.environment)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "row"),
+    [
+        ("account", "earned", "key = 'shop:3'"),
+        ("decision", "points", "account = 'shop:3' AND version = 1"),
+    ],
+)
+async def test_verify_names_the_account_of_a_changed_row(
+    system: System, table: str, column: str, row: str
+) -> None:
+    await system.drained()
+    damage = f"UPDATE redeem.{table} SET {column} = {column} + 100000 WHERE {row}"
+    repair = f"UPDATE redeem.{table} SET {column} = {column} - 100000 WHERE {row}"
+    connection = await asyncpg.connect(system.host.dsn)
+    try:
+        await connection.execute(damage)
+        code, said = await tessera(system.host.environment, "verify")
+        assert code == 1, said
+        assert "shop:3" in said
+    finally:
+        await connection.execute(repair)
+        await connection.close()
+    await assert_verified(system.host.environment)
