@@ -9,10 +9,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from cli.operation import console
 from cli.stack.run import running
+from cli.where import Installation
 from shared.identity import with_ledger
 from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.settings import Settings
@@ -20,15 +21,6 @@ from shared.stream.kafka import KafkaLog
 from shared.stream.log import Log
 
 Note = Callable[[str], None]
-
-
-class Installation(NamedTuple):
-    """Addresses, and what the chains of the ledger begin with."""
-
-    kafka: str
-    postgres: str
-    ledger_id: str
-    partitions: int
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ import httpx
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from cli.operation import Refused, WronglySetUp, console
+from cli.operation import console
+from cli.refusals import Refused, WronglySetUp
 
 TIMEOUT_SECONDS = 10.0
 LOTS_MAX = 20

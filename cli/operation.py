@@ -11,6 +11,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
+from cli.refusals import Refused, WronglySetUp
 from shared.identity import LedgerMismatch, LedgerUnknown
 from shared.local import LocalServerError
 from shared.postgres.migrations import MigrationError
@@ -18,20 +19,12 @@ from shared.program.catalogue import CatalogueError
 from shared.stream.log import LogUnavailable
 from shared.stream.positions import Halted, Outpaced
 from shared.stream.records import UnreadableFact
-from shared.stream.store import StoreUnavailable
+from shared.stream.store import StoreUnavailable, Unstorable
 from shared.stream.topics_setup import TopicsWrong
 
 EXIT_REFUSED = 1
 EXIT_SETUP = 2
 EXIT_INTERRUPTED = 130
-
-
-class Refused(Exception):
-    """The operation is not done; the message says why and what to do."""
-
-
-class WronglySetUp(Exception):
-    """The operation does not know where to work; the message says what to set."""
 
 
 SETUP = (
@@ -47,7 +40,7 @@ SETUP = (
     asyncpg.InterfaceError,
     OSError,
 )
-CONTRADICTED = (Refused, Halted, Outpaced, UnreadableFact, CatalogueError)
+CONTRADICTED = (Refused, Halted, Outpaced, UnreadableFact, CatalogueError, Unstorable)
 
 
 def console() -> Console:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import asyncpg
 
 from cli.deciding import SERVICES
-from cli.operation import EXIT_REFUSED, Refused, console
+from cli.operation import EXIT_REFUSED, console
+from cli.refusals import Refused
 from shared.events.topics import BY_NAME, UPSTREAM, Kind
 from shared.postgres.generations import following
 from shared.postgres.pool import available

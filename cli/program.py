@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from cli.operation import EXIT_REFUSED, Refused, console
+from cli.operation import EXIT_REFUSED, console
+from cli.refusals import Refused
 from shared.events import registry
 from shared.events.facts import ProgramPublished
 from shared.events.topics import PROGRAMS

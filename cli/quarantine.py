@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from cli.operation import EXIT_REFUSED, Refused, console
+from cli.operation import EXIT_REFUSED, console
+from cli.refusals import Refused
 from shared.events import quarantine
 from shared.events.base import instant
 from shared.events.quarantine import REPLAY_OF, Quarantined, Reason

@@ -5,7 +5,8 @@ that hold another ledger are refused. Changes no topic that exists.
 """
 
 from cli.installation import kafka_of
-from cli.operation import Refused, console
+from cli.operation import console
+from cli.refusals import Refused
 from shared.chain.link import PREV, genesis
 from shared.events.topics import TOPICS, Kind, Topic
 from shared.identity import LedgerIdentity, ledger_identity

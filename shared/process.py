@@ -14,11 +14,12 @@ import uvloop
 
 from shared import logs
 from shared.identity import LedgerMismatch, LedgerUnknown, with_ledger
+from shared.postgres.migrations import MigrationError
 from shared.settings import Settings
 from shared.stream.log import LogUnavailable
 from shared.stream.positions import Halted
 from shared.stream.records import UnreadableFact
-from shared.stream.store import StoreUnavailable
+from shared.stream.store import StoreUnavailable, Unstorable
 from shared.stream.topics_setup import TopicsWrong
 
 EXIT_SETUP = 2
@@ -47,7 +48,7 @@ async def _supervised(name: str, main: Main, settings: Settings) -> int:
     code = 0
     try:
         await main(with_ledger(settings), stop)
-    except* (Halted, UnreadableFact, TopicsWrong) as halted:
+    except* (Halted, UnreadableFact, TopicsWrong, MigrationError, Unstorable) as halted:
         logger.error("halted", why=_reason(halted))
         code = EXIT_HALTED
     except* (LogUnavailable, StoreUnavailable, LedgerMismatch, LedgerUnknown) as away:

@@ -14,11 +14,13 @@ import asyncpg
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.deciding import SERVICES
-from cli.installation import Installation, installation
-from cli.operation import EXIT_SETUP, Refused, console
+from cli.installation import installation
+from cli.operation import EXIT_SETUP, console
 from cli.processes import available_processors, spread
 from cli.rebuild import schemas
 from cli.rebuild.folding import Folding, Partitions, connected, fold_partitions
+from cli.refusals import Refused
+from cli.where import Installation
 from shared.postgres.bulk import Index
 from shared.settings import Settings
 from shared.stream.kafka import KafkaLog

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from cli.deciding import SERVICES
-from cli.installation import Installation
-from cli.operation import Refused
+from cli.refusals import Refused
+from cli.where import Installation
 from shared.ledger.account import InvariantError
 from shared.postgres.bulk import BulkStore
 from shared.postgres.pool import BY_INDEX, available

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from cli.operation import Refused
 from cli.rebuild.folding import Folding, beginning, fold_to
+from cli.refusals import Refused
 from shared.postgres.bulk import BulkStore, Index, set_aside
 from shared.postgres.generations import after
 from shared.postgres.migrations import STREAM, migrate

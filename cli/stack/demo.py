@@ -8,7 +8,8 @@ import asyncio
 import os
 
 from cli.installation import Note, api_of, installation
-from cli.operation import Refused, console
+from cli.operation import console
+from cli.refusals import Refused
 from cli.stack.host import ROOT, answers
 from cli.stack.play import DemoFailed, Stage, play
 from shared.local.folders import require_writable

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from cli.deciding import SERVICES
-from cli.installation import Installation, installation
+from cli.installation import installation
 from cli.operation import EXIT_REFUSED, console
 from cli.processes import available_processors, spread
 from cli.verify.bits import Offsets, runs
@@ -31,6 +31,7 @@ from cli.verify.tables import (
     tables_of,
     upstream_positions,
 )
+from cli.where import Installation
 from shared.events import quarantine
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, PROGRAMS, QUARANTINE, UPSTREAM
 from shared.events.wire import Source

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from cli.deciding import SERVICES
-from cli.installation import Installation
 from cli.verify.bits import Offsets
 from cli.verify.inputs import InputReader
 from cli.verify.justify import Justifier
@@ -17,6 +16,7 @@ from cli.verify.report import Check, Report
 from cli.verify.sums import check_sums
 from cli.verify.tables import RowCheck, Tables, connected, snapshot
 from cli.verify.walk import RESTORE, Walk
+from cli.where import Installation
 from services.redeem.projection import ACCOUNT, DEBIT, LOT
 from shared.chain.link import genesis
 from shared.events import registry

@@ -38,7 +38,13 @@ Slug = Annotated[
 ]
 """Names that Tessera's own operators choose: programs, brands' programs, rules."""
 AccountKey = Annotated[
-    str, StringConstraints(min_length=3, max_length=2 * ID_LENGTH_MAX + 1, strict=True)
+    str,
+    StringConstraints(
+        min_length=3,
+        max_length=2 * ID_LENGTH_MAX + 1,
+        pattern=r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?:" + _ID_PATTERN.removeprefix("^"),
+        strict=True,
+    ),
 ]
 """``program:member``; a program has no colon, so the first one separates."""
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", strict=True)]

@@ -6,7 +6,7 @@ nothing.
 
 from collections.abc import Sequence
 
-from shared.chain.link import HASH, fingerprint, genesis
+from shared.chain.link import HASH, PREV, fingerprint, genesis
 from shared.events.topics import BY_NAME, Kind, Topic
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.store import InputMark, Position
@@ -59,6 +59,14 @@ async def same_log(log: Log, position: Position) -> Bounds:
             f"{place} ends at offset {bounds.end}, but {position.next_offset} records were folded "
             f"from it: the topic was truncated or made anew. Restore it, or, {remedy}"
         )
+    if position.next_offset == 0 and bounds.end > 0:
+        first = await _record_at(log, place, 0)
+        if dict(first.headers).get(PREV) != position.head:
+            raise Halted(
+                f"{place} begins with a record of another ledger than {position.ledger_id}, or of "
+                "another partition count: check TESSERA_LEDGER_ID, TESSERA_PARTITIONS and the "
+                "address of Kafka"
+            )
     if position.next_offset > 0:
         last = await _record_at(log, place, position.next_offset - 1)
         if position.mark != fingerprint(last.key, last.value, last.headers):

@@ -24,11 +24,6 @@ class Quiet:
     debug = info = warning = error = exception = critical = msg
 
 
-structlog.configure(
-    logger_factory=lambda *_: Quiet(), processors=[], cache_logger_on_first_use=False
-)
-
-
 def run_seed(
     seed: int, load: Load | None = None, faults: Faults | None = None, prepare: Any = None
 ) -> History:
@@ -42,6 +37,8 @@ def run_seed(
             prepare(history)
         await history.run()
 
+    loud = structlog.get_config()
+    structlog.configure(logger_factory=lambda *_: Quiet(), processors=[])
     try:
         simulate(seed, main)
         check(made[0])
@@ -49,6 +46,8 @@ def run_seed(
         error.add_note(f"seed {seed}; again with: python -m tests.simulation.run {seed}")
         error.add_note("\n".join(made[0].trace[-TRACE_LINES:]))
         raise
+    finally:
+        structlog.configure(**loud)
     return made[0]
 
 
