@@ -46,17 +46,21 @@ async def rebuild(
         told.print(f"{name} has no tables that are folded from facts; {', '.join(SERVICES)} have")
         return EXIT_SETUP
     async with installation(settings, told.print) as where:
-        rebuilding = Rebuilding(
-            where, name, processes or available_processors(), accept_log=accept_log
-        )
-        await rebuilding.run()
+        await Rebuilding(where, name, processes, accept_log=accept_log).run()
     return 0
 
 
 class Rebuilding:
     """One rebuild, from an empty schema to the swap."""
 
-    def __init__(self, where: Installation, name: str, processes: int, *, accept_log: bool) -> None:
+    def __init__(
+        self,
+        where: Installation,
+        name: str,
+        processes: int | None = None,
+        *,
+        accept_log: bool = False,
+    ) -> None:
         self.where = where
         self.service: Service[Any] = SERVICES[name]()
         self.processes = processes
@@ -108,12 +112,6 @@ class Rebuilding:
             Place(self.service.output.name, partition) for partition in range(self.where.partitions)
         ]
         bounds = await log.bounds(places)
-        deleted = [place for place in places if bounds[place].first > 0]
-        if deleted:
-            raise Refused(
-                f"{', '.join(map(str, deleted))} do not begin at offset 0: history was deleted. "
-                "Restore the topic from a backup; facts must be kept for ever"
-            )
         ends = {place.partition: bounds[place].end for place in places}
         if not self.accept_log:
             for partition, position in live.items():
@@ -123,7 +121,8 @@ class Rebuilding:
     async def _fold(
         self, folding: Folding, ends: Mapping[int, int], connection: asyncpg.Connection
     ) -> None:
-        processes = self.processes if sum(ends.values()) > FEW_RECORDS else 1
+        worth_it = sum(ends.values()) > FEW_RECORDS
+        processes = self.processes or (available_processors() if worth_it else 1)
         largest_first = sorted(ends, key=lambda partition: ends[partition], reverse=True)
         parts = [Partitions(folding, {partition: ends[partition]}) for partition in largest_first]
         async with self._progress(connection, sum(ends.values())):

@@ -20,7 +20,7 @@ from shared.postgres.pool import BY_INDEX, available
 from shared.stream.kafka import KafkaLog
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.opening import fold_records
-from shared.stream.positions import first_position
+from shared.stream.positions import first_position, same_log
 from shared.stream.service import Service
 from shared.stream.store import Position
 
@@ -98,7 +98,11 @@ def beginning(folding: Folding, service: Service[Any], partition: int) -> Positi
 async def fold_to(
     service: Service[Any], log: Log, store: BulkStore, first: Position, end: int
 ) -> Position:
-    """Fold a partition from where the store has it up to `end`; the position there."""
+    """Fold a partition from where the store has it up to `end`; the position there.
+
+    Raises Refused, and Halted where the log is not the ledger's, or not whole.
+    """
+    await same_log(log, first)
     await store.begin(first)
     place = Place(first.topic, first.partition)
     loaded = await store.load(first.topic, [first.partition], [])

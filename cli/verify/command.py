@@ -55,23 +55,31 @@ async def verify(settings: Settings, *, processes: int | None = None, as_json: b
     told = Console(stderr=True, highlight=False, soft_wrap=True) if as_json else console()
     started = perf_counter()
     async with installation(settings, told.print) as where:
-        await check_topics(where.kafka, partitions=where.partitions)
-        log = KafkaLog(where.kafka)
-        try:
-            await log.start()
-            async with connected(where.postgres) as connection:
-                await not_swapped(connection, SERVICES)
-                async with snapshot(connection):
-                    looking = Looking(where, log, connection, told)
-                    report = await looking.report(processes or available_processors())
-        finally:
-            await log.close()
+        report = await examined(where, told, processes)
     seconds = perf_counter() - started
     if as_json:
         print(json.dumps({**report.as_json(), "seconds": round(seconds, 1)}, indent=2))
     else:
         _tell(report, seconds, told)
     return 0 if report.is_clean else EXIT_REFUSED
+
+
+async def examined(where: Installation, told: Console, processes: int | None = None) -> Report:
+    """What verifying an installation gives.
+
+    Raises TopicsWrong, Halted (the log is another ledger's, or not whole), LogUnavailable,
+    StoreUnavailable.
+    """
+    await check_topics(where.kafka, partitions=where.partitions)
+    log = KafkaLog(where.kafka)
+    try:
+        await log.start()
+        async with connected(where.postgres) as connection:
+            await not_swapped(connection, SERVICES)
+            async with snapshot(connection):
+                return await Looking(where, log, connection, told).report(processes)
+    finally:
+        await log.close()
 
 
 class Looking:
@@ -85,8 +93,8 @@ class Looking:
         self.connection = connection
         self.told = told
 
-    async def report(self, processes: int) -> Report:
-        """The report of everything."""
+    async def report(self, processes: int | None) -> Report:
+        """The report of everything; None: as many processes as are worth their start."""
         exported: str = await self.connection.fetchval("SELECT pg_export_snapshot()")
         tables = {
             name: await tables_of(self.connection, make(), self.where.partitions)
@@ -156,7 +164,7 @@ class Looking:
         ]
 
     async def _spread(
-        self, tasks: list[Task], bounds: Mapping[Place, Bounds], processes: int
+        self, tasks: list[Task], bounds: Mapping[Place, Bounds], processes: int | None
     ) -> list[Any]:
         total = sum(bound.end - bound.first for bound in bounds.values())
         columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("partitions"))
@@ -165,7 +173,7 @@ class Looking:
             return await spread(
                 verify_partition,
                 tasks,
-                processes if total > FEW_RECORDS else 1,
+                processes or (available_processors() if total > FEW_RECORDS else 1),
                 done=lambda: bar.advance(shown),
             )
 

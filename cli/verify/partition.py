@@ -18,7 +18,7 @@ from cli.verify.tables import RowCheck, Tables, connected, snapshot
 from cli.verify.walk import RESTORE, Walk
 from cli.where import Installation
 from services.redeem.projection import ACCOUNT, DEBIT, LOT
-from shared.chain.link import genesis
+from shared.chain.link import Head
 from shared.events import registry
 from shared.events.commands import Tick
 from shared.events.facts import PointsCredited, PointsEarned, ProgramPublished
@@ -29,6 +29,7 @@ from shared.program.catalogue import Catalogue, CatalogueError
 from shared.program.model import Program
 from shared.stream.kafka import KafkaLog
 from shared.stream.log import Bounds, Log, Place, Record
+from shared.stream.positions import first_position, same_log
 from shared.stream.service import Input, Service, Unreadable
 from shared.stream.store import Position
 
@@ -138,12 +139,18 @@ class Verification:
     ) -> None:
         where = self.task.installation
         place = Place(service.output.name, self.task.partition)
-        justifier = Justifier(service, place, readers, self.catalogues, self.report)
-        head = genesis(
-            where.ledger_id, place.topic, place.partition, where.partitions, service.name
-        )
-        walk = Walk(service, place, head, where.partitions, justifier, self.report)
         position, version = tables.positions.get(place.partition), str(service.fold_version)
+        justifier = Justifier(service, place, readers, self.catalogues, self.report)
+        first = first_position(
+            place,
+            ledger_id=where.ledger_id,
+            partitions=where.partitions,
+            writer=service.name,
+            fold_version=version,
+        )
+        await same_log(self.log, first)
+        head = Head(first.head, first.seq, first.time_ms)
+        walk = Walk(service, place, head, where.partitions, justifier, self.report)
         end = self.task.bounds[place.topic].end
         stored = min(position.next_offset, end) if position is not None else 0
         rows = None

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from cli.operation import Refused
 from cli.positions import READERS, chosen, reset
+from cli.refusals import Refused
 from services.earn.service import Earn
 from services.redeem.service import Redeem
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, REVIEWS, UPSTREAM

@@ -10,7 +10,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from cli import quarantine as tool
-from cli.operation import EXIT_REFUSED, Refused
+from cli.operation import EXIT_REFUSED
+from cli.refusals import Refused
 from shared.events import quarantine
 from shared.events.quarantine import REPLAY_OF, Quarantined, Reason
 from shared.events.wire import Source
