@@ -76,7 +76,8 @@ async def tables_of(
     counts: dict[str, Counter[int]] = {}
     for table in service.tables:
         account, counted = account_column(table), counts.setdefault(table.name, Counter())
-        statement = f'SELECT "{account}", count(*) FROM "{service.name}"."{table.name}" GROUP BY 1'  # noqa: S608
+        place = f'"{service.name}"."{table.name}"'
+        statement = f'SELECT "{account}", count(*) FROM {place} GROUP BY 1'  # noqa: S608
         async for key, number in connection.cursor(statement, prefetch=ROWS_AT_ONCE):
             counted[partition_of_account(key, partitions)] += number
     return Tables(True, await live_positions(connection, service), counts)
@@ -153,7 +154,8 @@ class RowCheck:
         if counts[table.name][partition] == self.found[table.name]:
             return
         account = account_column(table)
-        statement = f'SELECT "{account}", "{table.key}" FROM "{self.service.name}"."{table.name}"'  # noqa: S608
+        place = f'"{self.service.name}"."{table.name}"'
+        statement = f'SELECT "{account}", "{table.key}" FROM {place}'  # noqa: S608
         async for owner, key in self.connection.cursor(statement, prefetch=ROWS_AT_ONCE):
             if partition_of_account(owner, self.partitions) == partition and key not in known:
                 what = f"{self.service.name}.{table.name} {key} is in the table, but not in the log"
