@@ -1,0 +1,204 @@
+"""A small ledger in memory, made by the real loop of earn and redeem; and how to damage its log."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.earn.service import Earn
+from services.redeem.service import Redeem
+from shared.chain.link import HASH, PREV, SEQ, TIME, Head, genesis, link
+from shared.events import registry
+from shared.events.activity import PurchaseRecorded
+from shared.events.base import millis, split_account
+from shared.events.commands import RedeemPoints, Tick
+from shared.events.ids import activity_cause, command_cause, digest, tick_cause
+from shared.events.topics import (
+    ACTIVITY,
+    AWARDS,
+    BY_NAME,
+    COMMANDS,
+    LEDGER,
+    PROGRAMS,
+    QUARANTINE,
+    partition_of,
+)
+from shared.events.upstream import Purchase, PurchaseLine
+from shared.program.catalogue import Catalogue
+from shared.program.document import published
+from shared.program.model import Program
+from shared.stream.limits import Limits
+from shared.stream.log import Outgoing, Place
+from shared.stream.memory import MemoryInputs, MemoryLog, MemoryRecord, MemoryStore
+from shared.stream.opening import Ledger, Opening, Owner
+from shared.stream.turn import Turn
+from tests.simulation.history import Silent, message
+from tests.simulation.program import SHOP
+
+PARTITIONS = 2
+LEDGER_ID = "memory"
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LIMITS = Limits(inputs_per_turn=3, replay_records=5)
+LINKS = {TIME, SEQ, PREV, HASH}
+
+
+@dataclass
+class MemoryLedger:
+    """Logs, stores, a clock that is set by hand, and the loop of both services."""
+
+    now: datetime = START
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    programs: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        keyed = {topic.name: PARTITIONS for topic in (ACTIVITY, COMMANDS, AWARDS, LEDGER)}
+        self.log = MemoryLog({**keyed, QUARANTINE.name: 1, PROGRAMS.name: 1}, self.now_ms)
+        self.services: dict[str, Any] = {"earn": Earn(), "redeem": Redeem()}
+        self.stores = {
+            name: MemoryStore(service.tables, service.lookups)
+            for name, service in self.services.items()
+        }
+        self.publish(SHOP)
+
+    def now_ms(self) -> int:
+        return millis(self.now)
+
+    def pass_time(self, **time: int) -> None:
+        self.now += timedelta(**time)
+
+    def publish(self, document: dict[str, Any]) -> None:
+        program = Program.model_validate(document)
+        self.catalogue = self.catalogue.with_version(program)
+        self.programs.append(registry.encode(published(program)))
+
+    # inputs
+
+    def buy(self, account: str, receipt: str, dollars: int, *, days_ago: int = 0) -> None:
+        purchase = Purchase(
+            event_id=f"event of {receipt}",
+            source="till",
+            brand="shop",
+            member=split_account(account)[1],
+            occurred_at=self.now - timedelta(days=days_ago),
+            receipt_id=receipt,
+            currency="USD",
+            lines=(PurchaseLine(line_id="1", sku="s", amount_minor=100 * dollars),),
+        )
+        recorded = PurchaseRecorded(account=account, activity=purchase)
+        body = digest(registry.encode(purchase.model_copy(update={"occurred_at": START})))
+        self.put(
+            ACTIVITY.name,
+            account,
+            message(recorded, activity_cause(account, purchase), account, body),
+        )
+
+    def redeem(self, account: str, key: str, points: int) -> None:
+        command = RedeemPoints(account=account, idempotency_key=key, points=points)
+        body = digest(registry.encode(command))
+        self.put(
+            COMMANDS.name, account, message(command, command_cause(account, key), account, body)
+        )
+
+    def tick(self, account: str) -> None:
+        tick = Tick(account=account, due_at=self.now)
+        self.put(COMMANDS.name, account, message(tick, tick_cause(tick), account, b"tick"))
+
+    def put(self, topic: str, account: str, outgoing: Outgoing) -> None:
+        self.log.put(Place(topic, partition_of(account, PARTITIONS)), outgoing)
+
+    # the loop
+
+    def run(self) -> None:
+        """Decide all that is there."""
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        for name, service in self.services.items():
+            service.catalogue = self.catalogue
+            store = self.stores[name]
+            inputs = MemoryInputs(self.log, [topic.name for topic in service.inputs])
+            opening: Opening[Any] = Opening(
+                service,
+                self.log,
+                store,
+                Ledger(LEDGER_ID, PARTITIONS),
+                Owner(name, "test"),
+                replay_records=LIMITS.replay_records,
+                fold_version="1.0",
+            )
+            turn: Turn[Any] = Turn(
+                service,
+                self.log,
+                inputs,
+                store,
+                self,
+                Silent(),
+                partitions=PARTITIONS,
+                quarantine_partitions=1,
+                limits=LIMITS,
+            )
+            for partition in range(PARTITIONS):
+                turn.positions[partition] = await opening.open(partition)
+            inputs.assign(
+                {
+                    Place(topic.name, partition): position.inputs[topic.name].next
+                    for partition, position in turn.positions.items()
+                    for topic in service.inputs
+                }
+            )
+            while await turn.run():
+                pass
+
+    # damage
+
+    def records(self, topic: str, account: str) -> list[MemoryRecord]:
+        """The records of an account's partition."""
+        return self.log.records[Place(topic, partition_of(account, PARTITIONS))]
+
+    def find(self, topic: str, account: str, wire_type: str, number: int = 0) -> int:
+        """The offset of the account's n-th record of a type."""
+        offsets = [
+            record.offset
+            for record in self.records(topic, account)
+            if record.key == account.encode()
+            and dict(record.headers)["ce_type"] == wire_type.encode()
+        ]
+        return offsets[number]
+
+    def forge(
+        self, topic: str, account: str, change: Callable[[list[MemoryRecord]], object]
+    ) -> None:
+        """Change a fact partition as its writer could: every record is linked anew behind it."""
+        place = Place(topic, partition_of(account, PARTITIONS))
+        records = self.log.records[place]
+        change(records)
+        head = genesis(LEDGER_ID, topic, place.partition, PARTITIONS, BY_NAME[topic].writers[0])
+        for offset, record in enumerate(records):
+            named = dict(record.headers)
+            time_ms = int(named[TIME])
+            seq = int(named[SEQ])
+            before = Head(head.hash, seq - 1, min(head.time_ms, time_ms))
+            plain = [header for header in record.headers if header[0] not in LINKS]
+            headers, head = link(before, plain, record.value or b"", time_ms)
+            records[offset] = record._replace(offset=offset, headers=tuple(headers))
+
+
+def renumbered(records: list[MemoryRecord]) -> None:
+    """Give the records of a chain the positions that they have now."""
+    for number, record in enumerate(records, 1):
+        headers = [(n, b"%d" % number if n == SEQ else c) for n, c in record.headers]
+        records[number - 1] = record._replace(headers=tuple(headers))
+
+
+def with_header(record: MemoryRecord, name: str, content: bytes) -> MemoryRecord:
+    """The record with another content of a header."""
+    headers = [(n, content if n == name else c) for n, c in record.headers]
+    return record._replace(headers=tuple(headers))
+
+
+def with_fact(record: MemoryRecord, **changed: Any) -> MemoryRecord:
+    """The record with other fields of its fact."""
+    wire_type = dict(record.headers)["ce_type"].decode()
+    fact = registry.decode(wire_type, record.value or b"")
+    return record._replace(value=registry.encode(fact.model_copy(update=changed)))
