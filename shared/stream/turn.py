@@ -121,10 +121,10 @@ class Turn(Generic[S]):
         void_before = self.void
         started = perf_counter()
         polled = await self.inputs.poll(self.limits.inputs_per_turn, self.limits.poll_wait_ms)
+        batch, marks = self._read(polled)
         started = self._stepped("poll", started)
         if not polled:
             return 0
-        batch, marks = self._read(polled)
         loaded = await self._load(batch)
         started = self._stepped("load", started)
         plans = self._decide(batch, marks, loaded)
