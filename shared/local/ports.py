@@ -1,6 +1,7 @@
 """TCP ports on loopback: one that is free, and whether a wanted one is."""
 
 import errno
+import random
 import socket
 
 from shared.local.errors import LocalServerError, PortInUse
@@ -8,12 +9,23 @@ from shared.local.errors import LocalServerError, PortInUse
 LOOPBACK = "127.0.0.1"
 
 
+FIRST, LAST = 20_000, 32_000
+"""Below the ports that Linux (32768 on) and macOS (49152 on) give to outgoing connections: one of
+those may be taken by anybody's connection between the choice and the start of a server."""
+DRAWS_MAX = 1_000
+
+
 def free_port() -> int:
     """A port that nobody listens on now; nothing reserves it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    for _ in range(DRAWS_MAX):
+        port = random.randrange(FIRST, LAST)  # noqa: S311  (no secret: any free port will do)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
         return port
+    raise LocalServerError(f"no port from {FIRST} to {LAST} is free: end some servers")
 
 
 def require_free(port: int, setting: str) -> None:
