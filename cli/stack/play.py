@@ -81,9 +81,7 @@ async def _purchases(stage: Stage, looking: Progress, console: Console) -> None:
                 rate = (credited - first) / max(monotonic() - began, 0.001)
                 bar.update(task, total=total or None, completed=credited, rate=rate)
                 lines.tell(credited, total, rate)
-                if credited and not shown:
-                    shown = True
-                    await _print_first_balance(stage, looking, bar.console)
+                shown = shown or await _print_first_balance(stage, looking, bar.console)
                 if published is None and sum((await looking.lag()).values()) == 0:
                     break
     finally:
@@ -162,10 +160,13 @@ def _last_json(child: Child) -> dict[str, Any]:
     return {}
 
 
-async def _print_first_balance(stage: Stage, looking: Progress, console: Console) -> None:
+async def _print_first_balance(stage: Stage, looking: Progress, console: Console) -> bool:
+    """Whether there is one already."""
     accounts = await looking.examples()
     if accounts:
-        console.print(f"first balance: [bold]curl {member_url(stage.api, accounts[0])}[/bold]")
+        url = member_url(stage.api, accounts[0])
+        console.print(f"first balance: [bold]curl {url}[/bold]", soft_wrap=True)
+    return bool(accounts)
 
 
 async def _print_summary(
