@@ -44,7 +44,9 @@ def app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> Any:
-        kept["pool"] = await asyncpg.create_pool(os.environ["TESSERA_POSTGRES"], max_size=8)
+        kept["pool"] = await asyncpg.create_pool(
+            os.environ["TESSERA_POSTGRES"], min_size=1, max_size=8
+        )
         await kept["pool"].execute(SCHEMA)
         yield
         await kept["pool"].close()
