@@ -21,13 +21,18 @@ TOTALS = ("earned", "redeemed", "expired", "clawed_back", "written_off")
 
 async def show(api: str, program: str, member: str) -> int:
     """Print balances, open lots by date and the last entries; the exit code."""
-    path = f"/v1/programs/{quote(program, safe='')}/members/{quote(member, safe='')}"
     # no proxy from the environment: the API is named by the settings
     async with httpx.AsyncClient(base_url=api, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-        balances = await _get(client, path)
-        seen = {"token": balances["token"]}
-        lots = await _get(client, f"{path}/lots", {**seen, "limit": str(LOTS_MAX)})
-        entries = await _get(client, f"{path}/entries", {**seen, "limit": str(ENTRIES_MAX)})
+        return await ask(client, program, member)
+
+
+async def ask(client: httpx.AsyncClient, program: str, member: str) -> int:
+    """The same by a client of the API. Raises Refused, WronglySetUp."""
+    path = f"/v1/programs/{quote(program, safe='')}/members/{quote(member, safe='')}"
+    balances = await _get(client, path)
+    seen = {"token": balances["token"]}
+    lots = await _get(client, f"{path}/lots", {**seen, "limit": str(LOTS_MAX)})
+    entries = await _get(client, f"{path}/entries", {**seen, "limit": str(ENTRIES_MAX)})
     told = console()
     told.print(f"{program} {member}, as of {balances['as_of']}")
     told.print(_balances(balances))

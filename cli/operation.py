@@ -56,10 +56,17 @@ def perform(work: Coroutine[Any, Any, int]) -> int:
     try:
         return uvloop.run(work)
     except SETUP as error:
-        errors.print(f"{type(error).__name__}: {error}")
+        errors.print(_told(error))
         return EXIT_SETUP
     except CONTRADICTED as error:
         errors.print(str(error))
         return EXIT_REFUSED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _told(error: BaseException) -> str:
+    """What happened; of a lost connection what lost it, not what could not be done without it."""
+    while isinstance(error, asyncpg.InterfaceError) and error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"

@@ -130,14 +130,14 @@ async def published_file(bootstrap: str, path: Path) -> Outcome:
     try:
         await programs.start()
         await log.start()
-        return Outcome(reading.program, await _publish(reading.program, programs, log))
+        return Outcome(reading.program, await publish_behind(reading.program, programs, log))
     finally:
         await log.close()
         await programs.close()
 
 
-async def _publish(program: Program, programs: Programs, log: KafkaLog) -> bool:
-    """Whether it was published now: it was not there before."""
+async def publish_behind(program: Program, programs: Programs, log: KafkaLog) -> bool:
+    """Publish on what `programs` has read so far; whether it was not published before."""
     if programs.catalogue.with_version(program) is programs.catalogue:
         return False
     await log.append({PLACE: [record(program)]})

@@ -53,7 +53,7 @@ DAMAGES: Mapping[str, tuple[str, str, str]] = {
         "expires_at is",
     ),
     "a changed debit": (
-        "UPDATE redeem.debit SET allocation = '[]' WHERE account = 'shop:4'",
+        "UPDATE redeem.debit SET allocation = '[]' WHERE account = 'shop:4' AND amount = 3",
         "shop:4",
         "allocation is []",
     ),

@@ -97,7 +97,8 @@ class World:
         async with self.running():
             await self.drained()
             await self.redeem("first", 3)
-            await self.redeem("much", 10**6)
+            await self.redeem("all there is", 10**6)
+            await self.redeem("one more", 1)
             await self.put(COMMANDS, [redeemed("shop:nobody", "first", 1)])
             await self.put(COMMANDS, [redeemed("nowhere:nobody", "first", 1)])
             await self.redeem("first", 3)

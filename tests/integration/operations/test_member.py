@@ -1,0 +1,36 @@
+"""A member as `tessera member show` prints it, from the API on the filled installation."""
+
+import asyncpg
+import pytest
+
+from cli.member import ask, show
+from cli.refusals import Refused, WronglySetUp
+from tests.api import NOWHERE, running
+from tests.integration.operations.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_balances_lots_and_entries_are_shown(
+    world: World, connection: asyncpg.Connection, capsys
+):
+    row = await connection.fetchrow("SELECT * FROM redeem.account WHERE key = 'shop:3'")
+    async with running(world.settings) as client:
+        assert await ask(client, "shop", "3") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"available {row['free']} earned {row['earned']}" in said
+    assert f"redeemed {row['redeemed']}" in said
+    assert "r3" in said
+    assert "points.redeemed -3" in said
+    assert "redemption.refused " in said
+
+
+async def test_a_member_without_an_account_is_said_to_have_none(world: World):
+    async with running(world.settings) as client:
+        with pytest.raises(Refused, match="account_unknown"):
+            await ask(client, "shop", "nobody")
+
+
+async def test_an_api_that_is_away_is_said_to_be():
+    with pytest.raises(WronglySetUp, match="start it with `tessera up`"):
+        await show(f"http://{NOWHERE}", "shop", "3")
