@@ -44,7 +44,14 @@ CARRIED: dict[Topic, tuple[str, ...]] = {
     REFERRALS: tuple(registry.UPSTREAM),
     ACTIVITY: tuple(registry.ACTIVITY),
     COMMANDS: tuple(registry.COMMANDS),
-    AWARDS: (*OF_ANY_CHAIN, "loyalty.points.earned.v1", "loyalty.activity.refused.v1"),
+    AWARDS: (
+        *OF_ANY_CHAIN,
+        "loyalty.points.earned.v1",
+        "loyalty.activity.refused.v1",
+        "loyalty.return.waiting.v1",
+        "loyalty.return.assessed.v1",
+        "loyalty.return.refused.v1",
+    ),
     LEDGER: (
         *OF_ANY_CHAIN,
         "loyalty.points.credited.v1",

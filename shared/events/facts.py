@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from shared.events.base import (
     AccountKey,
@@ -18,6 +18,7 @@ from shared.events.base import (
     Id,
     Instant,
     Points,
+    Quantity,
     Slug,
     Version,
 )
@@ -96,6 +97,75 @@ class ActivityRefused(Contract):
     event_id: Id
     reason: str
     detail: str = ""
+
+
+class LineBack(Contract):
+    """What came back of one line of a receipt."""
+
+    line_id: Id
+    quantity: Quantity
+    amount_minor: AmountMinor
+
+
+class ReturnWaiting(Contract):
+    """A return whose purchase is not known yet: it is assessed as soon as that is.
+
+    `lines` is what came back; of a void `everything` did.
+    """
+
+    account: AccountKey
+    source: Id
+    event_id: Id
+    brand: Id
+    receipt_id: Id
+    occurred_at: Instant
+    money: Currency | None = None
+    lines: tuple[LineBack, ...] = ()
+    everything: StrictBool = False
+
+
+class ReturnAssessed(Contract):
+    """How many points a return takes back: of the lot `award_id`, `points` now.
+
+    `points` is what all returns of the receipt together take back (`owed`) without what those
+    before it took (`clawed_before`), never below zero. Under the policy `re_earn`, `owed` is
+    `earned` without `earned_on_kept`. `lines` is what came back with this return.
+    """
+
+    account: AccountKey
+    reversal_id: UUID
+    award_id: UUID
+    source: Id
+    event_id: Id
+    brand: Id
+    receipt_id: Id
+    occurred_at: Instant
+    program_version: Version | None = None
+    policy: str = "re_earn"
+    lines: tuple[LineBack, ...] = ()
+    earned: Points = 0
+    earned_on_kept: Points = 0
+    owed: Points = 0
+    clawed_before: Points = 0
+    points: Points
+
+
+class ReturnRefused(Contract):
+    """A return that takes nothing back, with the code and the numbers that explain it.
+
+    `bought` and `returned` (this return included) count the pieces of the line, or its money.
+    """
+
+    account: AccountKey
+    source: Id
+    event_id: Id
+    brand: Id
+    receipt_id: Id
+    occurred_at: Instant
+    reason: str
+    line_id: Id | None = None
+    bought: AmountMinor | None = None
+    returned: AmountMinor | None = None
 
 
 class LotShare(Contract):
