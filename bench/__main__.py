@@ -29,17 +29,19 @@ async def measure(cases: list[str], *, quick: bool) -> list[Figure]:
             case "growth":
                 sizes = (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000)
                 figures += await growth(sizes)
+        show(figures)
     return figures
 
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure.")
-    parser.add_argument("cases", nargs="*", choices=CASES, default=[])
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}; or all")
     parser.add_argument("--quick", action="store_true", help="small numbers: does it run at all?")
     arguments = parser.parse_args()
+    if unknown := [case for case in arguments.cases if case not in CASES]:
+        parser.error(f"no case is called {unknown[0]!r}; there are {', '.join(CASES)}")
     figures = uvloop.run(measure(arguments.cases or list(CASES), quick=arguments.quick))
-    show(figures)
     save(figures, RESULTS)
     print(f"written to {RESULTS}")
 

@@ -20,7 +20,7 @@ class Caller:
 
     async def call(self, request: Request) -> tuple[int, bytes, float]:
         """Status, body and seconds of one request."""
-        if self._streams is None:
+        if self._streams is None or self._streams[0].at_eof():  # servers hang up when idle
             self._streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self._streams
         method, path, headers, body = request
