@@ -107,6 +107,20 @@ def first_day(day: date, duration: Duration) -> date:
     return last_day(day, duration) + DAY if duration.to_end else add(day, duration)
 
 
+def instant_after(t: datetime, duration: Duration, local: ZoneInfo) -> datetime:
+    """The instant, in UTC, a duration after t: the same time of a later local day.
+
+    Seconds, minutes and hours elapse; what is rounded up ends when the rounded unit is over.
+    """
+    if (elapsed := duration.clock) is not None:
+        return t.astimezone(UTC) + elapsed
+    here = t.astimezone(local)
+    if duration.to_end:
+        return start_of_day(last_day(here.date(), duration) + DAY, local)
+    later = datetime.combine(add(here.date(), duration), here.time(), local)
+    return later.replace(fold=here.fold).astimezone(UTC)
+
+
 def _months_later(day: date, months: int) -> date:
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years

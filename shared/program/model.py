@@ -16,6 +16,7 @@ from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX, Currency, Id, Slug
 from shared.program.calendar import When, ZoneName, end_of_when, start_of, zone
 from shared.program.durations import AT_ONCE, Period, PeriodOrNever
 from shared.program.exact import Share
+from shared.program.policies import Adjustments, Holds, Returns, outlives
 from shared.program.rules import RULES_MAX, BaseRule, Multiplier, Rule, Section
 
 BRANDS_MAX = 1_000
@@ -102,6 +103,7 @@ class Redemption(Section):
     """What points can be spent on."""
 
     cash_off: CashOffRules | None = None
+    holds: Holds = Holds()
 
 
 class Program(Section):
@@ -118,6 +120,8 @@ class Program(Section):
     activation: Activation = Activation()
     expiry: Expiry = Expiry()
     redemption: Redemption = Redemption()
+    returns: Returns = Returns()
+    adjustments: Adjustments = Adjustments()
 
     @model_validator(mode="after")
     def _dates_and_brands(self) -> Self:
@@ -130,6 +134,17 @@ class Program(Section):
                     f"found {last}; allowed: after effective_from ({first})",
                     *("earn", "rules", number, "effective_until"),
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_written_off_outlives_holds(self) -> Self:
+        written_off, longest = self.returns.write_off_after, self.redemption.holds.longest_time
+        if written_off is not None and not outlives(written_off, longest):
+            raise _inconsistent(
+                f"found {written_off}; allowed: longer than the longest hold "
+                f"({self.redemption.holds.longest})",
+                *("returns", "write_off_after"),
+            )
         return self
 
     def __hash__(self) -> int:

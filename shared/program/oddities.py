@@ -9,11 +9,16 @@ from typing import NamedTuple
 
 from shared.program.calendar import end_of_when, start_of
 from shared.program.model import CashOffRules, Program
+from shared.program.policies import Deficit
 from shared.program.redemption import smallest
 from shared.program.rules import EarnRule, PerAmount, PerVisit, Selection
 from shared.program.validity import Validity
 
 Path = tuple[str | int, ...]
+_GIVEN = {
+    Deficit.WRITTEN_OFF: "what a return leaves due is forgotten at its date",
+    Deficit.UNSPENT_ONLY: "a member who spends points before a return keeps what they bought",
+}
 
 
 class Oddity(NamedTuple):
@@ -36,6 +41,9 @@ def oddities(program: Program) -> Iterator[Oddity]:
     if program.redemption.cash_off is not None:
         for message in _of_cash_off(program.redemption.cash_off):
             yield Oddity(("redemption", "cash_off"), message)
+    if program.returns.deficit is not Deficit.CARRIED:
+        given = _GIVEN[program.returns.deficit]
+        yield Oddity(("returns", "deficit"), f"{given}: a gift of the program")
 
 
 def _of_rule(program: Program, rule: EarnRule) -> Iterator[str]:
