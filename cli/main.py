@@ -271,6 +271,25 @@ def quarantine_replay(
 
 
 @app.command()
+def torture(
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of load and faults.")] = 5.0,
+    seed: Annotated[int, typer.Option(help="Which faults, in which order.")] = 1,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder that the report is put into, with those before it.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Page that shows the table of all reports.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep data and logs in any case.")] = False,
+) -> None:
+    """Real servers and processes under load and faults; then everything is checked."""
+    from cli.operation import perform
+    from cli.torture.command import torture as work
+
+    raise typer.Exit(perform(work(minutes, seed, results=results, page=page, keep_folder=keep)))
+
+
+@app.command()
 def contracts(
     check: Annotated[
         bool, typer.Option("--check", help="Only compare; fail if any differs.")

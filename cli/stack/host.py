@@ -191,7 +191,7 @@ class Host:
                 continue
             if watched.child.exit_code == EXIT_HALTED:
                 watched.halted = True
-                self.note(f"{watched.name} has halted:\n{_last_reason(watched.child.tail())}")
+                self.note(f"{watched.name} has halted:\n{last_reason(watched.child.tail())}")
             elif watched.restart_at is None:
                 watched.restart_at = monotonic() + RESTART_SECONDS
                 self.note(
@@ -246,7 +246,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def _last_reason(tail: str) -> str:
+def last_reason(tail: str) -> str:
     """What a service said when it halted: the `why` of its last log lines."""
     for line in reversed(tail.splitlines()):
         with contextlib.suppress(ValueError):

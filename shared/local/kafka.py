@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -76,12 +76,20 @@ JVM_OPTIONS = (
 )
 
 
+class Listener(NamedTuple):
+    """One more port of the broker; who comes there is told to connect to `advertised_port`."""
+
+    name: str
+    port: int
+    advertised_port: int
+
+
 class EmbeddedKafka(EmbeddedServer):
     """A broker on 127.0.0.1:`port` whose data lies in `data_dir`.
 
-    `heap` is the JVM's memory and `jvm_options` what else it is told; `jars_dir` is where the jars
-    lie, by default the user's cache; `port_setting` is what a message calls the setting that
-    changes the port.
+    `listeners` are further ports, for clients that come through something in between. `heap` is the
+    JVM's memory and `jvm_options` what else it is told; `jars_dir` is where the jars lie, by
+    default the user's cache; `port_setting` is what a message calls the setting of the port.
     """
 
     name: ClassVar[str] = "Kafka"
@@ -99,12 +107,14 @@ class EmbeddedKafka(EmbeddedServer):
         heap: str = "256m",
         jvm_options: Sequence[str] = (),
         jars_dir: Path | None = None,
+        listeners: Sequence[Listener] = (),
         port_setting: str = "TESSERA_KAFKA_PORT",
         note: Note | None = None,
     ) -> None:
         super().__init__(data_dir, port, port_setting, note)
         self._jvm_options = (f"-Xms{heap}", f"-Xmx{heap}", *JVM_OPTIONS, *jvm_options)
         self._jars_dir = jars_dir
+        self._listeners = tuple(listeners)
         self._java: Path | None = None
         self._class_path = ""
 
@@ -185,9 +195,17 @@ class EmbeddedKafka(EmbeddedServer):
 
     def _write_properties(self) -> None:
         controller = f"{LOOPBACK}:{free_port()}"
+        named = [PROPERTIES["listener.security.protocol.map"]]
+        listening = [f"PLAINTEXT://{self.bootstrap}", f"CONTROLLER://{controller}"]
+        advertised = [f"PLAINTEXT://{self.bootstrap}"]
+        for name, port, advertised_port in self._listeners:
+            named.append(f"{name}:PLAINTEXT")
+            listening.append(f"{name}://{LOOPBACK}:{port}")
+            advertised.append(f"{name}://{LOOPBACK}:{advertised_port}")
         ports = {
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listener.security.protocol.map": ",".join(named),
+            "listeners": ",".join(listening),
+            "advertised.listeners": ",".join(advertised),
             "controller.quorum.voters": f"1@{controller}",
         }
         lines = [f"{name}={value}\n" for name, value in (PROPERTIES | ports).items()]

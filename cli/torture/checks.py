@@ -1,0 +1,268 @@
+"""What must hold when all is drained: the journal against logs and tables, to the last event.
+
+Each check says how much it has looked at and what it found; `tessera verify` and `tessera rebuild`
+are run as an operator runs them.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+
+from cli.stack.host import ROOT
+from cli.torture.journal import PROGRAM, Event, Journal
+from shared.events import quarantine
+from shared.events.ids import command_cause
+from shared.events.quarantine import Reason
+from shared.events.topics import PURCHASES, QUARANTINE
+from shared.stream.kafka import KafkaLog
+from shared.stream.log import Bounds, Place
+
+ROWS = 5_000
+EXAMPLES_MAX = 5
+REBUILT = {"redeem": ("decision", "account", "lot", "debit"), "earn": ("decision",)}
+SUMS = "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM {} t"
+STATUS_OF = {"loyalty.points.redeemed.v1": 200, "loyalty.redemption.refused.v1": 409}
+
+
+class Checked(NamedTuple):
+    """A check: what it says, its invariants, how much it looked at, what is wrong."""
+
+    says: str
+    invariants: str
+    looked_at: int
+    wrong: int
+    examples: list[str]
+
+
+class Found:
+    """Counts what a check meets."""
+
+    def __init__(self, says: str, invariants: str) -> None:
+        self.says = says
+        self.invariants = invariants
+        self.looked_at = 0
+        self.wrong = 0
+        self.examples: list[str] = []
+
+    def find(self, what: str) -> None:
+        """Something is wrong."""
+        self.wrong += 1
+        if len(self.examples) < EXAMPLES_MAX:
+            self.examples.append(what)
+
+    @property
+    def checked(self) -> Checked:
+        """The result."""
+        return Checked(self.says, self.invariants, self.looked_at, self.wrong, self.examples)
+
+
+class Checks:
+    """Against one installation at rest."""
+
+    def __init__(
+        self, bootstrap: str, dsn: str, environment: Mapping[str, str], journal: Journal
+    ) -> None:
+        self.bootstrap = bootstrap
+        self.dsn = dsn
+        self.environment = environment
+        self.journal = journal
+        self.notes: dict[str, int] = {}
+
+    async def all(self) -> list[Checked]:
+        """Everything, in the order in which it is told."""
+        return [
+            await self._events(),
+            await self._accounts(),
+            await self._answers(),
+            await self._quarantine(),
+            await self._verified("verify, as an operator runs it"),
+            *[await self._rebuilt(service) for service in REBUILT],
+            await self._verified("verify, after both rebuilds"),
+            self._seen(),
+        ]
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def _events(self) -> Checked:
+        """Every acknowledged purchase has one award, of its account and its points."""
+        found = Found("every acknowledged purchase is decided once, for what it is worth", "I1 I2")
+        missing = {event.receipt for event in self.journal.acknowledged()}
+        async with self._connected() as connection, connection.transaction():
+            rows = connection.cursor(
+                "SELECT receipt_id, account, points FROM earn.decision", prefetch=ROWS
+            )
+            async for receipt, account, points in rows:
+                found.looked_at += 1
+                event = Event.of(receipt)
+                if receipt not in missing:
+                    found.find(f"{receipt} is decided twice, or was never sent")
+                elif (account, points) != (f"{PROGRAM}:{event.member}", event.dollars):
+                    found.find(f"{receipt} gave {points} to {account}")
+                missing.discard(receipt)
+        for receipt in missing:
+            found.find(f"{receipt} was acknowledged and is not decided")
+        return found.checked
+
+    async def _accounts(self) -> Checked:
+        """Each account has what was bought and has spent what was answered."""
+        found = Found("every account has earned and spent what the journal says", "I2 I3 I4")
+        earned: Counter[str] = Counter()
+        spent: Counter[str] = Counter()
+        for event in self.journal.acknowledged():
+            earned[event.member] += event.dollars
+        for (member, _), answer in self.journal.answers.items():
+            spent[member] += answer.told["points"] if answer.status == 200 else 0  # noqa: PLR2004
+        statement = (
+            "SELECT key, earned, redeemed, expired, clawed_back, free, due, held "
+            "FROM redeem.account"
+        )
+        async with self._connected() as connection:
+            for key, *told in await connection.fetch(statement):
+                found.looked_at += 1
+                member = key.partition(":")[2]
+                due = [earned[member], spent[member], 0, 0, earned[member] - spent[member], 0, 0]
+                if told != due:
+                    found.find(f"{key} has {told}, not {due}")
+                earned.pop(member, None)
+        for member in earned:
+            found.find(f"{member} has no account")
+        return found.checked
+
+    async def _answers(self) -> Checked:
+        """Each answer is a decision of the ledger, and each decision was answered."""
+        found = Found(
+            "every answer is one decision of the ledger, and the other way round", "I2 I6"
+        )
+        asked = {
+            command_cause(f"{PROGRAM}:{member}", key).id: answer
+            for (member, key), answer in self.journal.answers.items()
+        }
+        statement = "SELECT cause, type, fact FROM redeem.decision WHERE type = ANY($1)"
+        async with self._connected() as connection, connection.transaction():
+            async for cause, kind, fact in connection.cursor(
+                statement, list(STATUS_OF), prefetch=ROWS
+            ):
+                found.looked_at += 1
+                answer = asked.pop(cause, None)
+                if answer is None:
+                    found.find(f"{kind} {cause} was never answered")
+                elif answer.status != STATUS_OF[kind] or (
+                    answer.status == 200  # noqa: PLR2004
+                    and answer.told["points"] != json.loads(fact)["points"]
+                ):
+                    found.find(f"{kind} {fact} was answered with {answer}")
+        for cause, answer in asked.items():
+            found.find(f"{answer} is no decision ({cause})")
+        return found.checked
+
+    async def _quarantine(self) -> Checked:
+        """What is poison stands in quarantine; what is not, does not."""
+        found = Found("poison stands in quarantine, each record once, and nothing else", "I1 I13")
+        missing = set(self.journal.poison)
+        known: set[str] = set()
+        again = 0
+        async for item in self._set_aside():
+            again += item.id in known
+            if item.id in known:
+                continue
+            known.add(item.id)
+            found.looked_at += 1
+            missing.discard((item.source.partition, item.source.offset))
+            if item.source.topic != PURCHASES.name or not (
+                item.reason is Reason.CONFLICT or b'-10"' in (item.value or b'-10"')
+            ):
+                found.find(f"{item.source} was set aside: {item.reason}, {item.detail}")
+        self.notes["copies of records in quarantine, known by their id"] = again
+        for partition, offset in missing:
+            found.find(f"partition {partition} offset {offset} is poison and was not set aside")
+        return found.checked
+
+    async def _set_aside(self) -> AsyncIterator[quarantine.Quarantined]:
+        log = KafkaLog(self.bootstrap)
+        await log.start()
+        try:
+            count = await log.partitions(QUARANTINE.name)
+            places = [Place(QUARANTINE.name, number) for number in range(count)]
+            for place, (first, end) in (await log.bounds(places)).items():
+                for start in range(first, end, ROWS):
+                    bounds = Bounds(start, min(end, start + ROWS))
+                    for record in (await log.read({place: bounds}))[place]:
+                        yield quarantine.decode(record.key, record.value, record.headers)
+        finally:
+            await log.close()
+
+    async def _verified(self, says: str) -> Checked:
+        found = Found(says, "I1-I5 I7-I9")
+        code, said, errors = await self._tessera("verify", "--json")
+        if not said.startswith("{"):
+            found.find(f"exit code {code}: {said} {errors}"[-1_500:])
+            return found.checked
+        told = json.loads(said)
+        for check in told["checks"]:
+            found.looked_at += check["looked_at"]
+        for finding in told["findings"]:
+            found.find(f"{finding['where']}: {finding['what']}")
+        self.notes |= told["notes"]
+        return found.checked
+
+    async def _rebuilt(self, service: str) -> Checked:
+        """The tables of a service are the same, row for row, after a rebuild from the log."""
+        found = Found(f"{service} rebuilt from the log equals live, row by row", "I8")
+        before = await self._sums(service)
+        code, said, errors = await self._tessera("rebuild", service)
+        if code != 0:
+            found.find(f"exit code {code}: {said} {errors}"[-1_500:])
+        after = await self._sums(service)
+        for table, (rows, _) in before.items():
+            found.looked_at += rows
+            if before[table] != after[table]:
+                found.find(f"{service}.{table}: {before[table]} before, {after[table]} after")
+        return found.checked
+
+    async def _sums(self, service: str) -> dict[str, tuple[int, int]]:
+        async with self._connected() as connection:
+            return {
+                table: tuple(await connection.fetchrow(SUMS.format(f"{service}.{table}")))
+                for table in REBUILT[service]
+            }
+
+    async def _tessera(self, *arguments: str) -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli.main", *arguments),
+            cwd=ROOT,
+            env=dict(self.environment),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, errors = await process.communicate()
+        return process.returncode, said.decode(), errors.decode()
+
+    def _seen(self) -> Checked:
+        """What callers and readers have found all along."""
+        found = Found(
+            "answers and reads all along: sums, tokens, own writes, keys", "I4 I6 I10 I11"
+        )
+        counts = self.journal.counts
+        found.looked_at = (
+            counts["reads"]
+            + counts["reads of what was just spent"]
+            + counts["redemptions"]
+            + counts["keys used again"]
+            + counts["keys used with another body"]
+        )
+        for what in self.journal.findings:
+            found.find(what)
+        found.wrong = self.journal.found.total()
+        return found.checked

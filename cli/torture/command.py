@@ -1,0 +1,247 @@
+"""`tessera torture`: load, faults by a seed, then healed, drained and checked to the last event.
+
+Exit code 0: everything held; 1: something did not, and the folder with all logs and data is kept.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import asyncpg
+
+from cli.operation import EXIT_REFUSED, console
+from cli.processes import available_processors
+from cli.program import publish_file
+from cli.stack.progress import Progress
+from cli.torture.callers import Callers
+from cli.torture.checks import Checked, Checks
+from cli.torture.driver import Driver
+from cli.torture.faults import Faults
+from cli.torture.journal import GRANTS, SAVERS, Journal
+from cli.torture.machine import DECIDING, Machine
+from cli.torture.report import Report, keep, summary
+from cli.torture.schedule import rounds
+from shared.events.topics import PURCHASES
+from shared.stream.kafka import KafkaLog
+from shared.version import VERSION
+
+PROGRAM = Path(__file__).with_name("bank.yaml")
+TILLS, READERS = 8, 3
+BEGIN_SECONDS_MAX = 120.0
+RESUME_SECONDS_MAX = 30.0
+DRAIN_SECONDS_MAX = 300.0
+LOOK_SECONDS = 0.1
+TELL_SECONDS = 10.0
+PEACE_SHARE = 1 / 4
+Note = Callable[[str], None]
+Check = Callable[[], Awaitable[bool]]
+
+
+async def torture(
+    minutes: float, seed: int, *, results: Path | None, page: Path | None, keep_folder: bool
+) -> int:
+    """One run; the exit code."""
+    told = console()
+    folder = _folder()
+    told.print(f"seed {seed}, {minutes:g} minutes, in {folder}")
+    machine = Machine(folder)
+    try:
+        report = await Campaign(machine, minutes, seed, told.print).run()
+    finally:
+        await machine.stop()
+    for line in summary(report):
+        told.print(line, markup=False)
+    if results is not None and page is not None:
+        told.print(f"kept in {keep(report, results, page)}")
+    if report.wrong or keep_folder:
+        told.print(f"data and logs: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return EXIT_REFUSED if report.wrong else 0
+
+
+def _folder() -> Path:
+    """One that other users may enter: Postgres never runs as root."""
+    folder = Path(tempfile.mkdtemp(prefix="tessera-torture-"))
+    folder.chmod(0o755)
+    return folder
+
+
+class Campaign:
+    """One run, from an empty folder to the report."""
+
+    def __init__(self, machine: Machine, minutes: float, seed: int, note: Note) -> None:
+        self.machine = machine
+        self.minutes = minutes
+        self.seed = seed
+        self.note = note
+        self.journal = Journal()
+        self.faults = Faults(machine)
+        self.seconds: dict[str, float] = {"peace": 0.0}
+
+    async def run(self) -> Report:
+        """Begin, torment, heal, drain, check."""
+        await self.machine.start()
+        await publish_file(self.machine.kafka.bootstrap, PROGRAM)
+        driver = Driver(
+            self.machine.kafka.bootstrap, self.machine.postgres.dsn, self.journal, self.seed
+        )
+        await driver.grants(SAVERS * GRANTS)
+        if not await self._until(self._is_drained, BEGIN_SECONDS_MAX):
+            raise TimeoutError(f"the services do not begin; see {self.machine.logs}")
+        self.note("load and faults begin")
+        began = monotonic()
+        async with self._load(driver):
+            await self._torment(began + 60 * self.minutes)
+            self.seconds["load"] = monotonic() - began
+            self.note("healed")
+            resumed = await self._resumed()
+        drained = await self._until(self._is_drained, DRAIN_SECONDS_MAX)
+        self.note("drained" if drained else "NOT drained")
+        checks = Checks(
+            self.machine.kafka.bootstrap,
+            self.machine.postgres.dsn,
+            self.machine.environment,
+            self.journal,
+        )
+        checked = [resumed, _lived(self.machine, drained=drained), *await checks.all()]
+        return self._report(checked, checks.notes)
+
+    @asynccontextmanager
+    async def _load(self, driver: Driver) -> AsyncIterator[None]:
+        """The outside world, which goes on until it is told to stop, and then to its end."""
+        stop = asyncio.Event()
+        callers = Callers(self.machine.apis, self.journal, self.seed)
+        partitions = await self._partitions()
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell(driver))
+            tasks.create_task(driver.run(partitions, stop))
+            tasks.create_task(callers.run(TILLS, READERS, stop))
+            yield
+            stop.set()
+            telling.cancel()
+
+    async def _partitions(self) -> int:
+        log = KafkaLog(self.machine.kafka.bootstrap)
+        await log.start()
+        try:
+            return await log.partitions(PURCHASES.name)
+        finally:
+            await log.close()
+
+    async def _torment(self, until: float) -> None:
+        """Rounds of faults; peace makes up for them to a quarter of the time."""
+        owed = 0.0
+        for faults in rounds(self.seed):
+            left = until - monotonic()
+            if left <= 0:
+                return
+            started = monotonic()
+            if faults:
+                await self.faults.strike(faults)
+                owed += (monotonic() - started) * PEACE_SHARE / (1 - PEACE_SHARE)
+            else:
+                await asyncio.sleep(min(owed, left))
+                self.seconds["peace"] += monotonic() - started
+                owed = 0.0
+
+    async def _resumed(self) -> Checked:
+        """I12: every partition of earn and redeem decides again, while the load goes on."""
+        before = await self._positions()
+
+        async def all_moved() -> bool:
+            now = await self._positions()
+            return bool(before) and all(now.get(place, 0) > at for place, at in before.items())
+
+        resumed = await self._until(all_moved, RESUME_SECONDS_MAX)
+        seconds = monotonic() - self.faults.last_healed
+        self.seconds["resumed"] = round(seconds, 1)
+        late = [] if resumed else [f"not all partitions decide after {seconds:.0f} s"]
+        says = f"every partition decides again within {RESUME_SECONDS_MAX:.0f} s"
+        return Checked(says, "I12", len(before), len(late), late)
+
+    async def _positions(self) -> dict[tuple[str, int], int]:
+        found: dict[tuple[str, int], int] = {}
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = await asyncpg.connect(self.machine.postgres.dsn)
+            try:
+                for service in DECIDING:
+                    rows = await connection.fetch(
+                        f"SELECT partition, seq FROM {service}.stream_position"  # noqa: S608
+                    )
+                    found |= {(service, partition): seq for partition, seq in rows}
+            finally:
+                await connection.close()
+        return found
+
+    async def _until(self, check: Check, seconds_max: float) -> bool:
+        deadline = monotonic() + seconds_max
+        while monotonic() < deadline:
+            if await check():
+                return True
+            await asyncio.sleep(LOOK_SECONDS)
+        return False
+
+    async def _is_drained(self) -> bool:
+        progress = Progress(self.machine.kafka.bootstrap, self.machine.postgres.dsn)
+        try:
+            await progress.start()
+            lag = await progress.lag()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        finally:
+            await progress.close()
+        granted = sum(self.journal.events.values())
+        return granted > 0 and not any(lag.values())
+
+    async def _tell(self, driver: Driver) -> None:
+        began = monotonic()
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            counts = {
+                "purchases": sum(self.journal.events.values()),
+                "under way": driver.backlog,
+                **{name: self.journal.counts[name] for name in ("redemptions", "reads")},
+                **{name: count for name, count in self.faults.done.items() if ":" not in name},
+            }
+            told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+            self.note(f"{monotonic() - began:5.0f} s  {told}")
+            for what in self.journal.findings + self.machine.last_words[-3:]:
+                self.note(f"  {what[:400]}")
+
+    def _report(self, checks: list[Checked], notes: dict[str, int]) -> Report:
+        journal = self.journal
+        return Report(
+            seed=self.seed,
+            minutes=self.minutes,
+            began=journal.began.isoformat(),
+            version=VERSION,
+            processors=available_processors(),
+            seconds={name: round(value, 1) for name, value in self.seconds.items()},
+            events={
+                **{f"purchases, {c.name.lower()}": n for c, n in journal.events.items()},
+                **{f"records of upstream: {kind}": n for kind, n in journal.records.items()},
+            },
+            faults=dict(self.faults.done),
+            missed=dict(self.faults.missed),
+            exits=dict(self.machine.exits),
+            callers=dict(journal.counts),
+            notes=notes,
+            not_done=[] if self.machine.has_log_disk else ["folder of the logs full: not root"],
+            last_words=self.machine.last_words,
+            checks=checks,
+        )
+
+
+def _lived(machine: Machine, *, drained: bool) -> Checked:
+    """No process halted, and none ended by itself but for want of a server at its start."""
+    wrong = [] if drained else ["not drained"]
+    wrong += machine.last_words
+    looked_at = machine.exits.total()
+    says = "no process halted or ended by itself, and all was drained"
+    return Checked(says, "", looked_at, len(wrong), wrong[:10])
