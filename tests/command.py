@@ -3,13 +3,16 @@
 import asyncio
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from cli.stack.host import ROOT
 
 
-async def tessera(environment: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
-    """Exit code, and all that it printed."""
-    process = await asyncio.create_subprocess_exec(
+async def started(
+    environment: Mapping[str, str], *arguments: str, **options: Any
+) -> asyncio.subprocess.Process:
+    """The running command; `options` are those of a subprocess."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "cli.main",
@@ -18,7 +21,13 @@ async def tessera(environment: Mapping[str, str], *arguments: str) -> tuple[int 
         env=dict(environment),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        **options,
     )
+
+
+async def tessera(environment: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
+    """Exit code, and all that it printed."""
+    process = await started(environment, *arguments)
     said, _ = await process.communicate()
     return process.returncode, said.decode()
 

@@ -4,6 +4,8 @@ On real Kafka and Postgres; earn and redeem run in the process of the test where
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from shared.postgres.pool import connect
 from shared.postgres.rows import PostgresStore
 from shared.stream.log import Outgoing, Record
 from shared.stream.positions import Halted
+from tests.command import started
 from tests.integration.operations.world import PARTITIONS, World, as_it_was
 from tests.polling import eventually
 
@@ -234,6 +237,37 @@ async def test_what_a_killed_rebuild_left_is_dropped(world: World, connection: a
     await world.rebuild("redeem")
     assert await schemas(connection, "redeem") == {"redeem"}
     assert await world.tables("redeem") == before
+
+
+async def test_a_rebuild_that_is_killed_before_its_swap_changes_nothing(
+    world: World, connection: asyncpg.Connection
+):
+    before = await world.tables("redeem")
+    await not_swapped(connection, ["redeem"])  # so all is folded, and the swap waits
+    looking = await asyncpg.connect(world.where.postgres)
+    rebuilding = await started(world.environment, "rebuild", "redeem", start_new_session=True)
+    try:
+        await eventually(lambda: is_held_up(looking))
+    finally:
+        os.killpg(rebuilding.pid, signal.SIGKILL)
+        await rebuilding.wait()
+    await connection.execute("SELECT pg_advisory_unlock_all()")
+    await eventually(lambda: is_let_go(looking))
+    assert await world.tables("redeem") == before
+    assert (await world.verify()).findings == []
+    await world.rebuild("redeem")
+    assert await schemas(looking, "redeem") == {"redeem"}
+    assert await world.tables("redeem") == before
+    await looking.close()
+
+
+async def is_let_go(connection: asyncpg.Connection) -> bool:
+    """Postgres has noticed that nobody rebuilds any more."""
+    found: bool = await connection.fetchval(
+        "SELECT NOT EXISTS (SELECT FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'tessera-redeem_rebuild')"
+    )
+    return found
 
 
 async def test_two_rebuilds_of_a_service_do_not_meet(world: World, connection: asyncpg.Connection):

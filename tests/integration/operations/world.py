@@ -1,6 +1,7 @@
 """An installation on real servers: earn and redeem in this process, inputs of all kinds."""
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -54,6 +55,17 @@ class World:
         )
         self.log = KafkaLog(kafka)
         self._numbers = count()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find it."""
+        return {
+            **os.environ,
+            "TESSERA_KAFKA": self.where.kafka,
+            "TESSERA_POSTGRES": self.where.postgres,
+            "TESSERA_LEDGER_ID": self.where.ledger_id,
+            "TESSERA_PARTITIONS": str(self.where.partitions),
+        }
 
     def on(self, database: str) -> "World":
         """The same on another database."""
