@@ -5,7 +5,7 @@ referrals.
 """
 
 from shared.events.base import AccountKey, Contract
-from shared.events.upstream import Activity, CustomAction, Purchase, Referral, Return, Review
+from shared.events.upstream import Activity, CustomAction, Purchase, Referral, Return, Review, Void
 
 
 class ActivityRecorded(Contract):
@@ -25,6 +25,12 @@ class ReturnRecorded(ActivityRecorded):
     """A return of this account."""
 
     activity: Return
+
+
+class VoidRecorded(ActivityRecorded):
+    """A void of a receipt of this account."""
+
+    activity: Void
 
 
 class ReviewRecorded(ActivityRecorded):

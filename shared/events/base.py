@@ -33,6 +33,10 @@ _ID_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x
 Id = Annotated[
     str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX, pattern=_ID_PATTERN, strict=True)
 ]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=_ID_PATTERN, strict=True)
+]
+"""Why an operator did something, in words: one line, and never whom it concerns."""
 Slug = Annotated[
     str, StringConstraints(max_length=64, pattern=r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$", strict=True)
 ]

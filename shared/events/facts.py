@@ -22,10 +22,15 @@ from shared.events.base import (
     Slug,
     Version,
 )
+from shared.events.upstream import Payment
 
 EXACT_PATTERN = r"^[0-9]+(/[1-9][0-9]*)?$"
 ExactPoints = Annotated[str, StringConstraints(pattern=EXACT_PATTERN)]
 """A number of points before rounding, as an exact fraction: ``349/100``."""
+ExactChange = Annotated[str, StringConstraints(pattern="^-?" + EXACT_PATTERN.removeprefix("^"))]
+"""What is added to a counter, exact; below zero for what is taken back."""
+BoughtLine = Annotated[str, StringConstraints(max_length=2_000)]
+"""A line of a purchase as one text; see `shared.events.bought`."""
 
 
 class Opened(Contract):
@@ -49,6 +54,8 @@ class RuleShare(Contract):
 
     For a rule per amount they come from `basis_minor` money at `rate` points per minor unit; for a
     multiplier they are what `factor` adds on the money that it acts on; else `basis_minor` is 0.
+    `count` is what a rule per item, or per part of an action, has counted. `currency` is that of
+    the points, if it is not the program's first; `desired` what a cap of the rule has clipped.
     """
 
     rule: Slug
@@ -56,6 +63,9 @@ class RuleShare(Contract):
     rate: ExactPoints | None = None
     factor: ExactPoints | None = None
     exact: ExactPoints
+    count: Annotated[int, Field(ge=0, strict=True)] | None = None
+    currency: Slug | None = None
+    desired: ExactPoints | None = None
 
 
 class RuleMissed(Contract):
@@ -65,8 +75,56 @@ class RuleMissed(Contract):
     reason: str
 
 
+class CapReached(Contract):
+    """A cap that clipped: of `limit` points `used` were used before, `over` were too many.
+
+    It is one of a rule or, without one, of all points of a currency (the program's first without
+    one); it counts over `period`, which a transaction and a lifetime have no name for.
+    """
+
+    rule: Slug | None = None
+    currency: Slug | None = None
+    per: str
+    period: str = ""
+    limit: Points
+    used: ExactPoints = "0"
+    over: ExactPoints
+
+
+class Counted(Contract):
+    """A counter that the award has read, and what it adds to it; see `shared.program.past`."""
+
+    counter: str
+    period: str = ""
+    before: ExactPoints = "0"
+    added: ExactChange = "0"
+
+
+class EarnedIn(Contract):
+    """What an activity is worth in a currency besides the program's first."""
+
+    currency: Slug
+    points: Points
+    desired: Points | None = None
+
+
+class LotTerms(Contract):
+    """A part of an award with dates of its own."""
+
+    points: Points
+    active_from: Instant
+    expires_at: Instant | None = None
+
+
 class PointsEarned(Contract):
-    """What an activity is worth, also when that is zero (`why_not` says why)."""
+    """What an activity is worth, also when that is zero (`why_not` says why).
+
+    `points` are of the program's first currency, `also` says what others it gives. `desired` is
+    there if `caps` have clipped: what it would have been. `earning_share` is the part of the money
+    that was not paid with points, if that earns nothing: `basis_minor` counts before it. If `lots`
+    is not empty the points divide into these, each with its dates; else all have the award's.
+    `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
+    """
 
     account: AccountKey
     award_id: UUID
@@ -86,6 +144,15 @@ class PointsEarned(Contract):
     points: Points
     active_from: Instant
     expires_at: Instant | None = None
+    desired: Points | None = None
+    caps: tuple[CapReached, ...] = ()
+    also: tuple[EarnedIn, ...] = ()
+    earning_share: ExactPoints | None = None
+    lots: tuple[LotTerms, ...] = ()
+    counted: tuple[Counted, ...] = ()
+    channel: Id | None = None
+    lines: tuple[BoughtLine, ...] = ()
+    payments: tuple[Payment, ...] = ()
 
 
 class ActivityRefused(Contract):
@@ -121,15 +188,29 @@ class ReturnWaiting(Contract):
     occurred_at: Instant
     money: Currency | None = None
     lines: tuple[LineBack, ...] = ()
+    refunds: tuple[Payment, ...] = ()
     everything: StrictBool = False
 
 
+class TakenBackIn(Contract):
+    """What a return takes back in a currency besides the program's first."""
+
+    currency: Slug
+    earned: Points
+    earned_on_kept: Points
+    owed: Points
+    clawed_before: Points
+    points: Points
+
+
 class ReturnAssessed(Contract):
-    """How many points a return takes back: of the lot `award_id`, `points` now.
+    """How many points a return takes back: of the award `award_id`, `points` now.
 
     `points` is what all returns of the receipt together take back (`owed`) without what those
     before it took (`clawed_before`), never below zero. Under the policy `re_earn`, `owed` is
-    `earned` without `earned_on_kept`. `lines` is what came back with this return.
+    `earned` without `earned_on_kept`, which `breakdown` explains. `lines` is what came back with
+    this return, `refunds` how the money of it went back, where upstream says so; `counted` is what
+    goes back in counters.
     """
 
     account: AccountKey
@@ -143,11 +224,15 @@ class ReturnAssessed(Contract):
     program_version: Version | None = None
     policy: str = "re_earn"
     lines: tuple[LineBack, ...] = ()
+    refunds: tuple[Payment, ...] = ()
     earned: Points = 0
     earned_on_kept: Points = 0
+    breakdown: tuple[RuleShare, ...] = ()
     owed: Points = 0
     clawed_before: Points = 0
     points: Points
+    also: tuple[TakenBackIn, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
 
 class ReturnRefused(Contract):
@@ -215,7 +300,7 @@ class PointsRedeemed(Contract):
 
 
 class RefusalReason(StrEnum):
-    """Why a redemption is refused, in the order in which reasons take precedence."""
+    """Why something is refused, in the order in which reasons take precedence."""
 
     PROGRAM_UNKNOWN = "program_unknown"
     ACCOUNT_UNKNOWN = "account_unknown"
@@ -229,6 +314,12 @@ class RefusalReason(StrEnum):
     HOLD_UNKNOWN = "hold_unknown"
     HOLD_EXPIRED = "hold_expired"
     HOLD_NOT_OPEN = "hold_not_open"
+    REDEMPTION_UNKNOWN = "redemption_unknown"
+    LOT_UNKNOWN = "lot_unknown"
+    LOT_NOT_PENDING = "lot_not_pending"
+    LOT_EXPIRED = "lot_expired"
+    LOT_NOT_EXPIRED = "lot_not_expired"
+    DATE_NOT_LATER = "date_not_later"
 
 
 class RedemptionRefused(Contract):

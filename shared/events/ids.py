@@ -41,8 +41,18 @@ def named(text: str) -> UUID:
 def activity_cause(account: str, activity: Activity) -> Cause:
     """A purchase is (brand, receipt id); any other activity is (source, event id)."""
     if isinstance(activity, Purchase):
-        return cause("receipt", account, activity.brand, activity.receipt_id)
+        return receipt_cause(account, activity.brand, activity.receipt_id)
     return cause("activity", account, activity.source, activity.event_id)
+
+
+def receipt_cause(account: str, brand: str, receipt_id: str) -> Cause:
+    """A receipt is bought once."""
+    return cause("receipt", account, brand, receipt_id)
+
+
+def waited_cause(account: str, source: str, event_id: str) -> Cause:
+    """A return that waited for its purchase is assessed once."""
+    return cause("waited", account, source, event_id)
 
 
 def award_cause(account: str, award_id: UUID) -> Cause:
@@ -58,6 +68,26 @@ def command_cause(account: str, idempotency_key: str) -> Cause:
 def expiry_cause(account: str, lot_id: UUID, expires_at: datetime) -> Cause:
     """A lot passes a date once; a lot whose date was moved passes the new one too."""
     return cause("expiry", account, str(lot_id), str(millis(expires_at)))
+
+
+def return_cause(account: str, reversal_id: UUID) -> Cause:
+    """An assessed return takes points back once."""
+    return cause("return", account, str(reversal_id))
+
+
+def release_cause(account: str, hold_id: UUID) -> Cause:
+    """A hold is released once, whoever asks and however often."""
+    return cause("release", account, str(hold_id))
+
+
+def lapse_cause(account: str, hold_id: UUID) -> Cause:
+    """A hold lapses once."""
+    return cause("lapse", account, str(hold_id))
+
+
+def write_off_cause(account: str, debit_id: UUID, write_off_at: datetime) -> Cause:
+    """What is due of a debit until a date is written off once."""
+    return cause("write-off", account, str(debit_id), str(millis(write_off_at)))
 
 
 def tick_cause(tick: Tick) -> Cause:

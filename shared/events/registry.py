@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.events import activity, commands, facts, upstream
+from shared.events import activity, commands, facts, movements, upstream
 
 UPSTREAM: Mapping[str, type[upstream.Activity]] = {
     "retail.purchase.v1": upstream.Purchase,
     "retail.return.v1": upstream.Return,
+    "retail.void.v1": upstream.Void,
     "retail.review.v1": upstream.Review,
     "retail.referral.v1": upstream.Referral,
     "retail.custom-action.v1": upstream.CustomAction,
@@ -23,6 +24,7 @@ UPSTREAM: Mapping[str, type[upstream.Activity]] = {
 ACTIVITY: Mapping[str, type[activity.ActivityRecorded]] = {
     "loyalty.activity.purchase.v1": activity.PurchaseRecorded,
     "loyalty.activity.return.v1": activity.ReturnRecorded,
+    "loyalty.activity.void.v1": activity.VoidRecorded,
     "loyalty.activity.review.v1": activity.ReviewRecorded,
     "loyalty.activity.referral.v1": activity.ReferralRecorded,
     "loyalty.activity.custom-action.v1": activity.CustomActionRecorded,
@@ -30,6 +32,15 @@ ACTIVITY: Mapping[str, type[activity.ActivityRecorded]] = {
 
 COMMANDS: Mapping[str, type[commands.Command]] = {
     "loyalty.command.redeem-points.v1": commands.RedeemPoints,
+    "loyalty.command.hold-points.v1": commands.HoldPoints,
+    "loyalty.command.capture-points.v1": commands.CapturePoints,
+    "loyalty.command.release-points.v1": commands.ReleasePoints,
+    "loyalty.command.cancel-redemption.v1": commands.CancelRedemption,
+    "loyalty.command.adjust-points.v1": commands.AdjustPoints,
+    "loyalty.command.extend-lot.v1": commands.ExtendLot,
+    "loyalty.command.reinstate-lot.v1": commands.ReinstateLot,
+    "loyalty.command.confirm-award.v1": commands.ConfirmAward,
+    "loyalty.command.cancel-award.v1": commands.CancelAward,
     "loyalty.command.tick.v1": commands.Tick,
 }
 
@@ -45,6 +56,19 @@ FACTS: Mapping[str, type[BaseModel]] = {
     "loyalty.points.redeemed.v1": facts.PointsRedeemed,
     "loyalty.redemption.refused.v1": facts.RedemptionRefused,
     "loyalty.points.expired.v1": facts.PointsExpired,
+    "loyalty.points.held.v1": movements.PointsHeld,
+    "loyalty.hold.captured.v1": movements.HoldCaptured,
+    "loyalty.hold.released.v1": movements.HoldReleased,
+    "loyalty.hold.lapsed.v1": movements.HoldLapsed,
+    "loyalty.redemption.cancelled.v1": movements.RedemptionCancelled,
+    "loyalty.points.clawed-back.v1": movements.PointsClawedBack,
+    "loyalty.deficit.written-off.v1": movements.DeficitWrittenOff,
+    "loyalty.points.added.v1": movements.PointsAdded,
+    "loyalty.points.deducted.v1": movements.PointsDeducted,
+    "loyalty.lot.extended.v1": movements.LotExtended,
+    "loyalty.lot.reinstated.v1": movements.LotReinstated,
+    "loyalty.award.confirmed.v1": movements.AwardConfirmed,
+    "loyalty.request.refused.v1": movements.RequestRefused,
     "loyalty.program.published.v1": facts.ProgramPublished,
 }
 

@@ -75,11 +75,21 @@ class ReturnedLine(Upstream):
 
 
 class Return(Activity):
-    """Lines of an earlier receipt that came back; may arrive before its purchase."""
+    """Lines of an earlier receipt that came back; may arrive before its purchase.
+
+    `refunds` says how the money went back; without it, as it was paid, by parts.
+    """
 
     receipt_id: Id
     currency: Currency
     lines: Annotated[tuple[ReturnedLine, ...], Field(min_length=1, max_length=LINES_MAX)]
+    refunds: Annotated[tuple[Payment, ...], Field(max_length=PAYMENTS_MAX)] = ()
+
+
+class Void(Activity):
+    """All of an earlier receipt that has not come back yet; may arrive before its purchase."""
+
+    receipt_id: Id
 
 
 class Review(Activity):

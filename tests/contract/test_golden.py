@@ -274,5 +274,11 @@ def test_the_order_of_refusal_reasons_is_part_of_the_contract():
             "hold_unknown",
             "hold_expired",
             "hold_not_open",
+            "redemption_unknown",
+            "lot_unknown",
+            "lot_not_pending",
+            "lot_expired",
+            "lot_not_expired",
+            "date_not_later",
         ]
     )
