@@ -60,6 +60,7 @@ async def growth(sizes: Sequence[int]) -> list[Figure]:
             for statement in FILL:
                 await connection.execute(statement, filled + 1, size)
             await connection.execute("VACUUM ANALYZE")
+            await connection.execute("CHECKPOINT")  # what filling left to write is not measured
             filled = size
             figures.append(await _at_size(on, connection, size, figures[0] if figures else None))
         figures.append(await _closed_lots(on, connection))
