@@ -17,14 +17,11 @@ from shared.events.facts import ProgramPublished
 from shared.program.model import Program
 from shared.program.oddities import oddities
 from shared.program.plain_yaml import NotPlain, Path, Place, read
-from shared.program.rules import Fixed, Multiplier, PerAmount, PerVisit, Section
+from shared.program.rules import Rule, Section
 
 FOUND_CHARACTERS_MAX = 60
 KINDS: Mapping[str, type[Section]] = {
-    "per_amount": PerAmount,
-    "per_visit": PerVisit,
-    "multiplier": Multiplier,
-    "fixed": Fixed,
+    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Rule)[0])
 }
 _WORDED = (
     (Slug, "lower-case letters, digits and hyphens, at most 64"),

@@ -1,48 +1,47 @@
-"""What a purchase is worth: the one function behind awards and previews.
+"""What an activity is worth: the one function behind awards and previews.
 
-The stages give exact parts (`stages`), which are summed and rounded once. Guarantees: the same
-program and purchase give the same award, whatever the order of lines; every rule in effect says
-what it gave, or why nothing. Knows no member: what depends on one is a stage before the rounding.
+The stages give exact parts (`stages`), caps clip them (`caps`), and their sum is rounded once for
+each currency. Guarantees: the same program, activity and past give the same award, whatever the
+order of lines; every rule that gave something says what, and of those that nearly did, why not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
-from functools import lru_cache
-from typing import NamedTuple, assert_never
-from zoneinfo import ZoneInfo
+from fractions import Fraction
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
-from shared.events.facts import RuleMissed, RuleShare
-from shared.events.upstream import Purchase
-from shared.program.calendar import end_of_when, start_of
+from shared.events.facts import CapReached, Counted, EarnedIn, LotTerms, RuleMissed, RuleShare
+from shared.events.upstream import Activity, CustomAction, Purchase, Review
+from shared.program.actions import Actions
+from shared.program.alone import Alone, without
+from shared.program.caps import Caps
+from shared.program.circumstances import Circumstance, in_effect
 from shared.program.exact import write_ratio
-from shared.program.matching import Found, Matching
+from shared.program.matching import Group, Matching
+from shared.program.misses import Outcome, missed, nearest, reason
 from shared.program.model import Program, Rounding
-from shared.program.rules import EarnRule, Fixed, Multiplier, PerAmount, PerVisit, Rule
-from shared.program.stages import Part, Stages
+from shared.program.past import NOTHING, Counter, Past
+from shared.program.rules import CashBack, Multiplier, PerAmount, Rule
+from shared.program.stages import WHOLE, Base, Part, Share, Stages
+from shared.program.sums import Sums
 from shared.program.validity import Validity
 
 PROGRAMS_PREPARED_MAX = 256
-MISSES_REMEMBERED_MAX = 4_096
 
-
-class Missed(StrEnum):
-    """Why a rule gave nothing; of several reasons the first one here is told."""
-
-    OTHER_CURRENCY = "other_currency"
-    NOT_IN_EFFECT = "not_in_effect"
-    OTHER_BRAND = "other_brand"
-    OTHER_STORE = "other_store"
-    NO_MATCHING_LINE = "no_matching_line"
-    EXCLUDED = "excluded"
-    NOTHING_TO_MULTIPLY = "nothing_to_multiply"
-    NO_AMOUNT = "no_amount"
-    BELOW_ONE_STEP = "below_one_step"
+Rewarded = Purchase | Review | CustomAction
+"""What an award can be for."""
+Rated = Mapping[int, Base | None]
+"""Tiered rules at the rate that counts; None below the first one."""
+NO_CAPS: Mapping[int, Fraction] = {}
 
 
 class Award(NamedTuple):
-    """What a purchase is worth. `basis_minor` is the money that rules per amount read, once."""
+    """What an activity is worth; the fields are those of `PointsEarned`.
+
+    `basis_minor` is the money that rules on money read, once however many do.
+    """
 
     points: int
     basis_minor: int
@@ -51,17 +50,33 @@ class Award(NamedTuple):
     active_from: datetime
     expires_at: datetime | None
     rounding: Rounding
+    desired: int | None = None
+    caps: tuple[CapReached, ...] = ()
+    also: tuple[EarnedIn, ...] = ()
+    earning_share: str | None = None
+    lots: tuple[LotTerms, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
 
 class OutOfRange(NamedTuple):
-    """A purchase whose money, points or dates are larger than a fact can hold."""
+    """An activity whose money, points or dates are larger than a fact can hold."""
 
     detail: str
 
 
-def award(program: Program, purchase: Purchase) -> Award | OutOfRange:
-    """What `purchase` is worth under this version of the program."""
-    return _prepared(program).award(purchase)
+def award(program: Program, activity: Rewarded, past: Past = NOTHING) -> Award | OutOfRange:
+    """What `activity` is worth under this version of the program, for a member with this past."""
+    return _prepared(program).award(activity, past)
+
+
+def rewards(program: Program, activity: Activity) -> bool:
+    """Whether some rule of the program is about an activity of this kind and name."""
+    return isinstance(activity, Purchase) or bool(_prepared(program).about(activity))
+
+
+def counters(program: Program, activity: Activity) -> list[Counter]:
+    """What an award of this activity has to know of the past."""
+    return _prepared(program).counters(activity.occurred_at)
 
 
 @lru_cache(maxsize=PROGRAMS_PREPARED_MAX)
@@ -69,141 +84,178 @@ def _prepared(program: Program) -> "_Prepared":
     return _Prepared(program)
 
 
-def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
-    """A ratio, not below zero, as a whole number."""
-    match rounding:
-        case Rounding.FLOOR:
-            return numerator // denominator
-        case Rounding.HALF_UP:
-            return (2 * numerator + denominator) // (2 * denominator)
-        case Rounding.CEIL:
-            return -(-numerator // denominator)
-        case _:
-            assert_never(rounding)
+class _Names(NamedTuple):
+    """What does not change about the share of a rule."""
 
-
-class _Dated(NamedTuple):
-    """A rule that does not always hold."""
-
-    bit: int
-    start: datetime | None
-    end: datetime | None
-
-    @staticmethod
-    def of(rule: EarnRule, bit: int, local: ZoneInfo) -> "_Dated":
-        first, last = rule.effective_from, rule.effective_until
-        start = start_of(first, local) if first else None
-        return _Dated(bit, start, end_of_when(last, local) if last else None)
-
-    def holds(self, at: datetime) -> bool:
-        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+    rule: str
+    rate: str | None
+    factor: str | None
+    currency: str | None
 
 
 class _Prepared:
     """A version of a program, ready to be computed; a rule's bit is its place in the document."""
 
     def __init__(self, program: Program) -> None:
-        self._money = program.money
-        self._rules = program.earn.rules
+        rules = program.earn.rules
+        self._money, self._zone = program.money, program.zone
         self._rounding = program.earn.rounding
-        self._stages = Stages(self._rules)
-        self._matching = Matching(self._rules, taxed=bool(self._stages.on_tax))
+        first = program.currencies[0].currency
+        currencies = [rule.currency or first for rule in rules]
+        self._stages = Stages(rules, currencies)
+        taxed, counted = bool(self._stages.on_tax), bool(self._stages.on_items)
+        self._matching = Matching(rules, taxed=taxed, counted=counted)
+        self._actions = Actions(rules)
+        self._caps = Caps(program)
+        self._alone = Alone(rules, currencies, self._stages)
+        self._sums = Sums(program, self._caps, currencies)
         self._validity = Validity(program)
-        self._all = (1 << len(self._rules)) - 1
-        self._told = {1 << number: _told(rule) for number, rule in enumerate(self._rules)}
-        self._dated = [
-            _Dated.of(rule, 1 << number, program.zone)
-            for number, rule in enumerate(self._rules)
-            if rule.effective_from or rule.effective_until
-        ]
+        self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
+        self._timeline = in_effect(rules, program.zone)
+        self._names = {
+            1 << number: _names_of(rule, None if currency == first else currency)
+            for number, (rule, currency) in enumerate(zip(rules, currencies, strict=True))
+        }
+        paid = program.earn.paid_with_points
+        self._points_methods = frozenset(() if paid.earns else paid.methods)
 
-    def award(self, purchase: Purchase) -> Award | OutOfRange:
+    def about(self, activity: Activity) -> int:
+        """The rules about an action of this name."""
+        return self._actions.about(activity)
+
+    def counters(self, at: datetime) -> list[Counter]:
+        """What is read of the past at an instant."""
+        return self._caps.counters(at.astimezone(self._zone).date()) if self._caps.any else []
+
+    def award(self, activity: Rewarded, past: Past) -> Award | OutOfRange:
         """Which rules hold, what they read, what that gives."""
-        in_effect = self._in_effect(purchase)
-        found = self._matching.find(purchase, in_effect)
-        return self._closed(purchase, in_effect, found, self._stages.parts(found.groups))
+        at = Circumstance(activity, past, self._zone)
+        if isinstance(activity, Purchase):
+            outcome = self._of_purchase(activity, at)
+        else:
+            asked = self._actions.about(activity)
+            effective = self._in_effect(asked, activity)
+            found = self._matching.action(at, effective)
+            outcome = Outcome(asked, effective, found, WHOLE, None)
+        groups: Sequence[Group] = outcome.found.groups
+        if self._caps.gated:
+            used_up = self._caps.used_up(past, at.day, outcome.in_effect)
+            outcome, groups = outcome._replace(used_up=used_up), without(groups, used_up)
+        rated = self._rated(groups, outcome.share, at) if self._stages.rates else {}
+        if not self._alone.all:
+            return self._closed(at, groups, self._parts(at, outcome, rated, groups), outcome)
+        parts_of = partial(self._parts, at, outcome, rated)
+        groups, parts, aside = self._alone.settle(groups, parts_of)
+        return self._closed(at, groups, parts, outcome._replace(aside=aside))
 
-    def _in_effect(self, purchase: Purchase) -> int:
-        """The rules that hold at the time of the purchase; none reads another currency's money."""
-        if purchase.currency != self._money:
-            return 0
-        rules = self._all
-        for rule in self._dated:
-            if not rule.holds(purchase.occurred_at):
-                rules &= ~rule.bit
-        return rules
+    def _of_purchase(self, purchase: Purchase, at: Circumstance) -> Outcome:
+        asked, is_ours = self._of_purchases, purchase.currency == self._money
+        effective = self._in_effect(asked, purchase) if is_ours else 0
+        found = self._matching.purchase(purchase, at, effective)
+        share = self._share(purchase)
+        return Outcome(asked, effective, found, share, self._stages.base, not is_ours)
+
+    def _in_effect(self, asked: int, activity: Activity) -> int:
+        """The rules that hold at the time of the activity."""
+        return asked if self._timeline is None else asked & self._timeline.at(activity.occurred_at)
+
+    def _share(self, purchase: Purchase) -> Share:
+        """The part of the money that was not paid with points, where that part earns nothing."""
+        methods = self._points_methods
+        if not purchase.payments or not methods:
+            return WHOLE
+        paid = sum([p.amount_minor for p in purchase.payments if p.method in methods])
+        if not paid:
+            return WHOLE
+        total = sum([line.amount_minor + line.tax_minor for line in purchase.lines])
+        return Fraction(max(total - paid, 0), total).as_integer_ratio() if total else WHOLE
+
+    def _parts(
+        self, at: Circumstance, outcome: Outcome, rated: Rated, groups: Sequence[Group]
+    ) -> list[Part]:
+        if outcome.base is not None:
+            return self._stages.parts(groups, outcome.share, rated)
+        return self._actions.parts(at.activity, groups)
+
+    def _money_read(self, groups: Sequence[Group], share: Share) -> dict[int, Fraction]:
+        """What tiered rules read."""
+        return {
+            bit: Fraction(self._stages.base[bit].measure(groups) * share[0], share[1])
+            for bit in self._stages.rates
+        }
+
+    def _rated(self, groups: Sequence[Group], share: Share, at: Circumstance) -> Rated:
+        """The tiered rules at the rates of the money that they read."""
+        money = self._money_read(groups, share)
+        return {
+            bit: rates.of_sum(
+                self._stages.base[bit], money[bit], self._caps.earlier(bit, at.past, at.day)
+            )
+            for bit, rates in self._stages.rates.items()
+        }
 
     def _closed(
-        self, purchase: Purchase, in_effect: int, found: Found, parts: Sequence[Part]
+        self, at: Circumstance, groups: Sequence[Group], parts: Sequence[Part], outcome: Outcome
     ) -> Award | OutOfRange:
         """The one rounding, the dates, and what explains the points."""
-        numerator, denominator, gave = 0, 1, 0
-        for part in parts:
-            numerator = numerator * part.denominator + part.numerator * denominator
-            denominator *= part.denominator
-            gave |= part.bit
-        points = rounded(numerator, denominator, self._rounding)
-        basis = self._stages.basis(found.groups)
-        dates = self._validity.dates(purchase.occurred_at)
-        if dates is None or points > POINTS_MAX or basis > AMOUNT_MINOR_MAX:
-            return OutOfRange(f"{points} points for {basis} minor units, or their dates")
-        asked = (in_effect if points else self._all) & ~gave
-        return Award(
-            points=points,
-            basis_minor=basis,
-            breakdown=tuple([self._share(part) for part in parts]),
-            why_not=self._why_not(purchase, in_effect, found, asked) if asked else (),
-            active_from=dates[0],
-            expires_at=dates[1],
-            rounding=self._rounding,
-        )
+        gave = sum([part.bit for part in parts])
+        missed = (outcome.in_effect if gave else outcome.asked) & ~gave
+        why_not = self._why_not(outcome, missed) if missed else ()
+        basis = self._stages.basis(groups)
+        dates = self._validity.dates(at.activity.occurred_at)
+        if dates is None or basis > AMOUNT_MINOR_MAX:
+            return OutOfRange(f"{basis} minor units, or the dates of the points")
+        if self._sums.is_plain:
+            points = largest = self._sums.plain(parts)
+            told = tuple([self._told(part, NO_CAPS) for part in parts])
+            worth = Award(points, basis, told, why_not, *dates, self._rounding)
+        else:
+            money = self._money_read(groups, outcome.share)
+            total = self._sums.of(parts, at, money)
+            largest = total.largest
+            told = tuple([self._told(part, total.clipped) for part in parts])
+            worth = Award(total.points, basis, told, why_not, *dates, self._rounding)
+            worth = worth._replace(
+                desired=total.desired,
+                caps=total.reached,
+                also=total.also,
+                counted=total.counted,
+            )
+        if largest > POINTS_MAX:
+            return OutOfRange(f"{largest} points")
+        if outcome.share is not WHOLE:
+            worth = worth._replace(earning_share=write_ratio(*outcome.share))
+        return worth
 
-    def _share(self, part: Part) -> RuleShare:
-        name, rate, factor = self._told[part.bit]
-        exact = write_ratio(part.numerator, part.denominator)
-        return RuleShare(rule=name, basis_minor=part.basis, rate=rate, factor=factor, exact=exact)
+    def _told(self, part: Part, clipped: Mapping[int, Fraction]) -> RuleShare:
+        """What a rule gave, and how."""
+        bit, basis, numerator, denominator, number = part
+        name, rate, factor, currency = self._names[bit]
+        exact = write_ratio(numerator, denominator)
+        share = RuleShare(rule=name, basis_minor=basis, rate=rate, factor=factor, exact=exact)
+        if number is None and currency is None and bit not in clipped:
+            return share
+        left = str(clipped[bit]) if bit in clipped else exact
+        desired = exact if bit in clipped else None
+        more = {"exact": left, "desired": desired, "count": number, "currency": currency}
+        return share.model_copy(update=more)
 
-    def _why_not(
-        self, purchase: Purchase, in_effect: int, found: Found, asked: int
-    ) -> tuple[RuleMissed, ...]:
+    def _why_not(self, outcome: Outcome, asked: int) -> tuple[RuleMissed, ...]:
         """Of the rules in effect, and of all when there are no points."""
         return tuple(
-            _missed(rule.rule, self._reason(purchase, in_effect, found, 1 << number))
-            for number, rule in enumerate(self._rules)
-            if asked >> number & 1
+            missed(self._names[bit][0], reason(outcome, bit))
+            for bit in nearest(outcome.found, asked)
         )
 
-    def _reason(self, purchase: Purchase, in_effect: int, found: Found, bit: int) -> Missed:
-        if purchase.currency != self._money:
-            return Missed.OTHER_CURRENCY
-        if not in_effect & bit:
-            return Missed.NOT_IN_EFFECT
-        for field, bits in found.purchase.items():
-            if not bits & bit:
-                return Missed.OTHER_BRAND if field == "brand" else Missed.OTHER_STORE
-        if not any(bits & bit for bits in found.lines):
-            return Missed.NO_MATCHING_LINE
-        if not any(group.rules & bit for group in found.groups):
-            return Missed.EXCLUDED
-        base = self._stages.base.get(bit)
-        if base is None:
-            return Missed.NOTHING_TO_MULTIPLY
-        return Missed.BELOW_ONE_STEP if base.money(found.groups) else Missed.NO_AMOUNT
 
-
-@lru_cache(maxsize=MISSES_REMEMBERED_MAX)
-def _missed(rule: str, reason: Missed) -> RuleMissed:
-    return RuleMissed(rule=rule, reason=reason.value)
-
-
-def _told(rule: Rule) -> tuple[str, str | None, str | None]:
-    """A rule's name, rate and factor, as its share tells them."""
+def _names_of(rule: Rule, currency: str | None) -> _Names:
+    """A rule's name, rate, factor and currency, as its share tells them."""
     match rule:
         case PerAmount():
-            return rule.rule, str(rule.points / rule.per_minor), None
+            return _Names(rule.rule, str(rule.points / rule.per_minor), None, currency)
+        case CashBack():
+            return _Names(rule.rule, str(rule.share), None, currency)
         case Multiplier():
-            return rule.rule, None, str(rule.factor)
-        case PerVisit() | Fixed():
-            return rule.rule, None, None
+            return _Names(rule.rule, None, str(rule.factor), currency)
         case _:
-            assert_never(rule)
+            return _Names(rule.rule, None, None, currency)

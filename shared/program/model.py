@@ -10,17 +10,19 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX, Currency, Id, Slug
 from shared.program.calendar import When, ZoneName, end_of_when, start_of, zone
 from shared.program.durations import AT_ONCE, Period, PeriodOrNever
 from shared.program.exact import Share
+from shared.program.inconsistent import inconsistent as _inconsistent
 from shared.program.policies import Adjustments, Holds, Returns, outlives
-from shared.program.rules import RULES_MAX, BaseRule, Multiplier, Rule, Section
+from shared.program.rules import CAPS_MAX, RULES_MAX, BaseRule, Multiplier, Per, Rule, Section
 
 BRANDS_MAX = 1_000
 VERSION_MAX = 10**6
+CURRENCIES_MAX = 20
+METHODS_MAX = 20
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True)]
 PointsCount = Annotated[int, Field(ge=1, le=POINTS_MAX, strict=True)]
@@ -48,25 +50,44 @@ class AboveLimit(StrEnum):
     REFUSE = "refuse"
 
 
+class Cap(Section):
+    """The most that one member earns of a currency, `per` transaction or period."""
+
+    points: PointsCount
+    per: Per
+    currency: Slug | None = None
+
+
+class PaidWithPoints(Section):
+    """Whether the part of a purchase that was paid with points earns, and how to know that part."""
+
+    earns: bool = False
+    methods: Annotated[tuple[Id, ...], Field(max_length=METHODS_MAX)] = ("points",)
+
+
 class Earn(Section):
-    """How purchases become points."""
+    """How activity becomes points."""
 
     rules: Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)]
     rounding: Rounding = Rounding.FLOOR
+    caps: Annotated[tuple[Cap, ...], Field(max_length=CAPS_MAX)] = ()
+    paid_with_points: PaidWithPoints = PaidWithPoints()
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
-        base = [rule.rule for rule in self.rules if isinstance(rule, BaseRule)]
+        base = {rule.rule: rule for rule in self.rules if isinstance(rule, BaseRule)}
         names = set[str]()
         for number, rule in enumerate(self.rules):
             if rule.rule in names:
                 raise _inconsistent(f"there is another rule {rule.rule} above", "rules", number)
             names.add(rule.rule)
-            unknown = set(rule.rules or ()) - set(base) if isinstance(rule, Multiplier) else set()
-            if unknown:
+            if not isinstance(rule, Multiplier):
+                continue
+            allowed = [name for name, of in base.items() if of.currency == rule.currency]
+            if unknown := set(rule.rules or ()) - set(allowed):
                 raise _inconsistent(
-                    f"found {', '.join(sorted(unknown))}; "
-                    f"allowed: rules per amount or visit ({', '.join(base) or 'there are none'})",
+                    f"found {', '.join(sorted(unknown))}; allowed: base rules of the same currency "
+                    f"({', '.join(allowed) or 'there are none'})",
                     *("rules", number, "rules"),
                 )
         return self
@@ -99,6 +120,18 @@ class CashOffRules(Section):
     above_limit: AboveLimit = AboveLimit.CLIP
 
 
+class CurrencyTerms(Section):
+    """Something that a program counts: points, status points, stamps, cash back in minor units.
+
+    The first one is kept in the account and can be spent, if it says so. Others are told with each
+    award, and are never spent.
+    """
+
+    currency: Slug
+    spendable: bool
+    name: Name | None = None
+
+
 class Redemption(Section):
     """What points can be spent on."""
 
@@ -116,6 +149,9 @@ class Program(Section):
     timezone: ZoneName
     money: Currency
     brands: Annotated[tuple[Id, ...], Field(min_length=1, max_length=BRANDS_MAX)]
+    currencies: Annotated[
+        tuple[CurrencyTerms, ...], Field(min_length=1, max_length=CURRENCIES_MAX)
+    ] = (CurrencyTerms(currency="points", spendable=True),)
     earn: Earn
     activation: Activation = Activation()
     expiry: Expiry = Expiry()
@@ -147,6 +183,35 @@ class Program(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _currencies_are_known(self) -> Self:
+        names = [terms.currency for terms in self.currencies]
+        if len(set(names)) < len(names):
+            raise _inconsistent("a currency is written twice", "currencies")
+        for number, terms in enumerate(self.currencies[1:], 1):
+            if terms.spendable:
+                raise _inconsistent(
+                    "found true; allowed: false, since only a program's first currency can be "
+                    "spent",
+                    *("currencies", number, "spendable"),
+                )
+        if self.redemption.cash_off is not None and not self.currencies[0].spendable:
+            raise _inconsistent(
+                f"{names[0]} cannot be spent, so there is no cash off for it",
+                *("redemption", "cash_off"),
+            )
+        givers: list[tuple[str, int, str | None]] = [
+            *(("rules", number, rule.currency) for number, rule in enumerate(self.earn.rules)),
+            *(("caps", number, cap.currency) for number, cap in enumerate(self.earn.caps)),
+        ]
+        for where, number, currency in givers:
+            if currency is not None and currency not in names:
+                raise _inconsistent(
+                    f"found {currency}; allowed: {', '.join(names)}",
+                    *("earn", where, number, "currency"),
+                )
+        return self
+
     def __hash__(self) -> int:
         """Cheap, since whatever is computed from a program once is kept by it."""
         return hash((self.program, self.version))
@@ -160,8 +225,3 @@ class Program(Section):
     def starts_at(self) -> datetime:
         """The instant from which on this version counts."""
         return start_of(self.effective_from, self.zone)
-
-
-def _inconsistent(message: str, *within: str | int) -> PydanticCustomError:
-    """A problem between fields; `within` is the way to the one that is in the wrong."""
-    return PydanticCustomError("inconsistent", "{message}", {"message": message, "within": within})

@@ -11,7 +11,7 @@ from shared.program.calendar import end_of_when, start_of
 from shared.program.model import CashOffRules, Program
 from shared.program.policies import Deficit
 from shared.program.redemption import smallest
-from shared.program.rules import EarnRule, PerAmount, PerVisit, Selection
+from shared.program.rules import BaseRule, Rule, Selection
 from shared.program.validity import Validity
 
 Path = tuple[str | int, ...]
@@ -30,8 +30,8 @@ class Oddity(NamedTuple):
 
 def oddities(program: Program) -> Iterator[Oddity]:
     """What is odd about a program, in the order of the document."""
-    if not any(isinstance(rule, PerAmount | PerVisit) for rule in program.earn.rules):
-        yield Oddity(("earn", "rules"), "no rule per amount or visit: purchases earn bonuses only")
+    if not any(isinstance(rule, BaseRule) for rule in program.earn.rules):
+        yield Oddity(("earn", "rules"), "no base rule: purchases earn bonuses only")
     for number, rule in enumerate(program.earn.rules):
         for message in _of_rule(program, rule):
             yield Oddity(("earn", "rules", number), f"rule {rule.rule} {message}")
@@ -46,9 +46,10 @@ def oddities(program: Program) -> Iterator[Oddity]:
         yield Oddity(("returns", "deficit"), f"{given}: a gift of the program")
 
 
-def _of_rule(program: Program, rule: EarnRule) -> Iterator[str]:
+def _of_rule(program: Program, rule: Rule) -> Iterator[str]:
     for field in Selection.model_fields:
-        matched, excluded = getattr(rule.match, field), getattr(rule.exclude, field) or ()
+        matched = getattr(rule.match, field, None)
+        excluded = getattr(rule.exclude, field, None) or ()
         if matched and set(matched) <= set(excluded):
             yield f"never gives points: it matches and excludes the same {field}"
     if rule.match.brand and not set(rule.match.brand) & set(program.brands):

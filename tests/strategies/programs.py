@@ -24,7 +24,9 @@ VALUES: dict[str, list[str]] = {
     "sku": ["sku-1", "sku-2"],
     "kind": [kind.value for kind in LineKind],
 }
-assert set(VALUES) == set(Selection.model_fields)
+CIRCUMSTANCES = {"weekday", "hours", "dates", "tier", "segment", "channel", "payment_method"}
+"""Fields of a selection that are drawn by tests of their own."""
+assert set(VALUES) | CIRCUMSTANCES == set(Selection.model_fields)
 ONE_FIELD = [{field: [value]} for field, values in VALUES.items() for value in values[:2]]
 SELECTIONS: list[dict[str, Any]] = [
     *([{}] * 150),

@@ -20,9 +20,10 @@ from shared.events.activity import PurchaseRecorded
 from shared.events.facts import PointsEarned
 from shared.events.ids import activity_cause
 from shared.events.upstream import Purchase, PurchaseLine
-from shared.program.earning import Award, rounded
+from shared.program.earning import Award
 from shared.program.model import Program
 from shared.program.rules import EarnRule, Fixed, Multiplier, PerAmount, PerVisit
+from shared.program.sums import rounded
 from tests.receipts import earned
 from tests.strategies.programs import VALUES, lines, programs, receipts
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from shared.events.base import AMOUNT_MINOR_MAX
-from shared.program.earning import Award, OutOfRange, award, rounded
+from shared.program.earning import Award, OutOfRange, award
 from shared.program.model import Rounding
+from shared.program.sums import rounded
 from tests.receipts import BASE, earned, line, program, receipt
 
 WHOLE = {**BASE, "steps": "whole_steps"}
