@@ -5,6 +5,7 @@ Exit code 0: everything held; 1: something did not, and the folder with all logs
 
 import asyncio
 import contextlib
+import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -47,6 +48,7 @@ async def torture(
 ) -> int:
     """One run; the exit code."""
     told = console()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is no news here
     folder = _folder()
     told.print(f"seed {seed}, {minutes:g} minutes, in {folder}")
     machine = Machine(folder)

@@ -202,4 +202,5 @@ async def _closed(producing: AIOKafkaProducer) -> None:
     sending = producing._sender.sender_task  # noqa: SLF001  (of a client whose version is pinned)
     if sending is not None:
         sending.cancel()
+    producing._closed = True  # noqa: SLF001  (else it complains of it)
     await producing.client.close()

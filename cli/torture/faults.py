@@ -202,6 +202,8 @@ def _fill(filler: os.PathLike[str]) -> None:
 
 def _owned(process: Process) -> list[int]:
     """The partitions that a process says it owns, of the last time it said so since its start."""
+    if process.child is None:
+        return []
     for line in reversed(process.child.output().splitlines()):
         if '"owns"' not in line:
             continue

@@ -11,16 +11,16 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.stack.host import ROOT, last_reason
+from cli.torture.nursery import Nursery, Offspring
 from cli.torture.points import FOLDER, Point, order
 from cli.torture.proxy import Mode, Proxy
 from shared.identity import ledger_identity
 from shared.local import EmbeddedKafka, EmbeddedPostgres, free_port
-from shared.local.child import Child
 from shared.local.kafka import Listener
 from shared.process import EXIT_HALTED, EXIT_SETUP
 from shared.settings import Settings
@@ -35,7 +35,7 @@ RESTART_SECONDS = 0.1
 SETUP_SECONDS = 1.0
 """Pause after a process that could not start because a server was away."""
 STOP_SECONDS = 20
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.1
 LOGS_BYTES = 256 * 1024 * 1024
 """Size of the file system of the logs, where one can be made."""
 
@@ -46,13 +46,20 @@ class Process:
 
     service: str
     number: int
-    child: Child
+    log: Path
+    environment: Mapping[str, str]
     port: int
+    child: Offspring | None = None
     is_wanted: bool = True
     is_stopped: bool = False
     told: Point | None = None
     killed: set[int] = field(default_factory=set)
     """Process ids that were killed from outside."""
+
+    @property
+    def living(self) -> Offspring | None:
+        """Its process, if it lives."""
+        return self.child if self.child is not None and self.child.is_alive else None
 
     @property
     def name(self) -> str:
@@ -84,6 +91,7 @@ class Machine:
         for (_, server), proxy in self.proxies.items():
             if server == "postgres":
                 proxy.target = self.postgres.port
+        self.nursery = Nursery()
         self.processes: list[Process] = []
         self.exits: Counter[str] = Counter()
         self.last_words: list[str] = []
@@ -133,6 +141,7 @@ class Machine:
             "TESSERA_SWEEP_SECONDS": str(self.settings.sweep_seconds),
             FOLDER: str(self.orders),
         }
+        await self.nursery.start(self.environment)
         for service in SERVICES:
             for _ in range(PROCESSES):
                 self.add(service)
@@ -142,6 +151,7 @@ class Machine:
         for process in self.processes:
             self.resume(process)
         await asyncio.gather(*(self.remove(process) for process in list(self.processes)))
+        await self.nursery.close()
         for proxy in self.proxies.values():
             await proxy.close()
         await asyncio.gather(self.kafka.stop(), self.postgres.stop())
@@ -155,17 +165,9 @@ class Machine:
         numbers = {process.number for process in self.of(service)}
         number = min(set(range(len(numbers) + 1)) - numbers)
         port = free_port() if service == "query" else 0
-        module = ["services.query"] if service == "query" else ["cli.torture.service", service]
-        child = Child(
-            command=(sys.executable, "-m", *module),
-            folder=ROOT,
-            log=self.logs / f"{service}-{number}.log",
-            environment=self._environment(service, port),
-            orphaned=signal.SIGKILL,
-        )
-        process = Process(service, number, child, port)
+        log = self.logs / f"{service}-{number}.log"
+        process = Process(service, number, log, self._environment(service, port), port)
         self.processes.append(process)
-        child.spawn()
         self._watching[process.name] = asyncio.create_task(self._watch(process))
         return process
 
@@ -184,8 +186,12 @@ class Machine:
     async def remove(self, process: Process) -> None:
         """End a process in order; it is not started again."""
         process.is_wanted = False
+        if (living := process.living) is not None:
+            living.signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(living.ended(), STOP_SECONDS)
+            living.signal(signal.SIGKILL)
         self._watching.pop(process.name).cancel()
-        await process.child.stop(signal.SIGTERM, STOP_SECONDS)
         self.processes.remove(process)
 
     def of(self, service: str) -> list[Process]:
@@ -194,86 +200,82 @@ class Machine:
 
     def living(self, service: str) -> list[Process]:
         """Those that run and were not stopped."""
-        return [p for p in self.of(service) if p.child.is_alive and not p.is_stopped]
+        return [p for p in self.of(service) if p.living is not None and not p.is_stopped]
 
     async def _watch(self, process: Process) -> None:
-        """Start it again whenever it ends."""
+        """Start it, and start it again whenever it ends."""
         while process.is_wanted:
-            pid = process.child.pid
-            await process.child.ended()
-            code = process.child.exit_code
+            child = await self.nursery.spawn(process.service, process.environment, process.log)
+            process.child = child
+            await child.ended()
             process.is_stopped = False
-            if pid is not None:
-                order(self.orders, pid).unlink(missing_ok=True)
+            order(self.orders, child.pid).unlink(missing_ok=True)
             pause = RESTART_SECONDS
-            if code == -signal.SIGKILL and pid in process.killed:
+            if child.exit_code == -signal.SIGKILL and child.pid in process.killed:
                 self.exits["killed"] += 1
-            elif code == -signal.SIGKILL and process.told is not None:
-                self.exits[f"killed {process.told}"] += 1
-            elif code == EXIT_SETUP:
-                self.exits["could not start"] += 1
+            elif child.exit_code == -signal.SIGKILL and process.told is not None:
+                self.exits[f"killed themselves {process.told}"] += 1
+            elif child.exit_code == EXIT_SETUP:
+                self.exits["could not start: a server was away"] += 1
                 pause = SETUP_SECONDS
-            else:
-                self._unexpected(process, code)
-                if code == EXIT_HALTED:
+            elif process.is_wanted:
+                self._unexpected(process, child)
+                if child.exit_code == EXIT_HALTED:
                     return
             process.told = None
             await asyncio.sleep(pause)
-            with contextlib.suppress(OSError):
-                process.child.spawn()
 
-    def _unexpected(self, process: Process, code: int | None) -> None:
+    def _unexpected(self, process: Process, child: Offspring) -> None:
+        code = child.exit_code
         what = "halted" if code == EXIT_HALTED else f"ended with {code}"
         self.exits[what] += 1
-        self.last_words.append(f"{process.name} {what}: {last_reason(process.child.tail())}")
+        self.last_words.append(f"{process.name} {what}: {last_reason(child.tail())}")
 
     # what is done to them
 
     def kill(self, process: Process) -> bool:
         """`kill -9`, unless it is dead or about to kill itself."""
-        pid = process.child.pid
-        if pid is None or not process.child.is_alive or process.told is not None:
+        living = process.living
+        if living is None or process.told is not None:
             return False
-        process.killed.add(pid)
-        os.kill(pid, signal.SIGKILL)
-        return True
+        process.killed.add(living.pid)
+        return living.signal(signal.SIGKILL)
 
     async def kill_at(self, process: Process, point: Point, seconds_max: float) -> bool:
         """Have it kill itself at a point; False, and nothing happens, if it does not get there."""
-        pid = process.child.pid
-        if pid is None or not process.child.is_alive or process.told is not None:
+        living = process.living
+        if living is None or process.told is not None:
             return False
         process.told = point
-        file = order(self.orders, pid)
-        file.with_suffix(".new").write_text(point, "ascii")
-        file.with_suffix(".new").replace(file)
+        file = order(self.orders, living.pid)
+        unfinished = file.with_suffix(".new")
+        unfinished.write_text(point, "ascii")
+        unfinished.replace(file)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds_max):
-                while process.child.pid == pid and process.child.is_alive:
-                    await asyncio.sleep(LOOK_SECONDS)
-                return True
+            await asyncio.wait_for(living.ended(), seconds_max)
         file.unlink(missing_ok=True)
-        await asyncio.sleep(LOOK_SECONDS * 5)  # it may have read it just now
-        if process.child.pid != pid or not process.child.is_alive:
-            return True
-        process.told = None
-        return False
+        with contextlib.suppress(TimeoutError):  # it may have read it just now
+            await asyncio.wait_for(living.ended(), LOOK_SECONDS)
+        if living.is_alive:
+            process.told = None
+            return False
+        return living.exit_code == -signal.SIGKILL
 
     def suspend(self, process: Process) -> bool:
         """SIGSTOP."""
-        if not process.child.is_alive or process.child.pid is None or process.told is not None:
+        living = process.living
+        if living is None or process.told is not None:
             return False
         process.is_stopped = True
-        os.kill(process.child.pid, signal.SIGSTOP)
-        return True
+        return living.signal(signal.SIGSTOP)
 
     def resume(self, process: Process) -> bool:
         """SIGCONT; False if it has died meanwhile."""
-        if not process.is_stopped or process.child.pid is None or not process.child.is_alive:
+        living = process.living
+        if not process.is_stopped or living is None:
             return False
         process.is_stopped = False
-        os.kill(process.child.pid, signal.SIGCONT)
-        return True
+        return living.signal(signal.SIGCONT)
 
     def network(self, ways: Sequence[tuple[str, str]], mode: Mode) -> None:
         """Change the network on some ways from a service to a server."""

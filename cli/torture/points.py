@@ -1,7 +1,7 @@
 """The points at which a service of the campaign can be told to kill itself.
 
 A service is told by a file that has its process id for a name and the point for a content. The
-product's services know nothing of it: `service` puts these classes in the place of their log and
+product's services know nothing of it: `nursery` puts these classes in the place of their log and
 their store.
 """
 
@@ -36,15 +36,13 @@ def order(folder: Path, pid: int) -> Path:
     return folder / str(pid)
 
 
-_OWN = order(Path(os.environ.get(FOLDER, "")), os.getpid())
-
-
 def reached(point: Point) -> None:
     """Die here by SIGKILL, if that was asked for."""
-    if not _OWN.exists():
+    own = order(Path(os.environ[FOLDER]), os.getpid())
+    if not own.exists():
         return
     with contextlib.suppress(FileNotFoundError):  # taken back this moment
-        if _OWN.read_text("ascii") == point:
+        if own.read_text("ascii") == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -26,6 +26,7 @@ REQUEST_SECONDS = 10.0
 APPEND_SECONDS = 15.0
 READ_SECONDS = 15.0
 STOP_SECONDS = 2.0
+ABANDON_SECONDS = 0.2
 RETRY_BACKOFF_MS = 50
 NOWHERE = -1
 AHEAD_WAIT_MS = 250
@@ -288,13 +289,18 @@ async def _stop(producing: AIOKafkaProducer) -> None:
 
 
 async def _abandon(producing: AIOKafkaProducer) -> None:
-    """Disconnect and forget what was not acknowledged; the client's own stop would wait for it."""
+    """Disconnect and forget what was not acknowledged; the client's own stop would wait for it.
+
+    Its sender, when cancelled, waits for its requests, and these may wait for metadata that nobody
+    fetches any more: it is cancelled until it has ended.
+    """
     sending = producing._sender.sender_task  # noqa: SLF001  (of a client whose version is pinned)
     if sending is not None:
         sending.cancel()
     await producing.client.close()
-    if sending is not None:
-        await asyncio.wait([sending])
+    while sending is not None and not sending.done():
+        await asyncio.wait([sending], timeout=ABANDON_SECONDS)
+        sending.cancel()
 
 
 class KafkaInputs:

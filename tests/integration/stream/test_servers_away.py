@@ -4,6 +4,8 @@ On servers of their own, since these are killed.
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
@@ -109,6 +111,23 @@ async def test_what_was_given_up_is_not_sent_when_the_broker_is_back(
     await broker.start()
     last = await appended(log, 3)
     assert numbers((await log.read({PLACE: Bounds(first, last + 1)}))[PLACE]) == [1, 3]
+
+
+async def test_an_append_that_a_hanging_broker_does_not_answer_is_given_up(
+    broker: EmbeddedKafka, stack: AsyncExitStack
+):
+    log = await log_on(broker, stack)
+    first = await appended(log, 1)
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):
+            with pytest.raises(AppendFailed):
+                await log.append({PLACE: numbered([2])})
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    last = await appended(log, 3)
+    assert numbers((await log.read({PLACE: Bounds(first, last + 1)}))[PLACE]) in ([1, 3], [1, 2, 3])
 
 
 async def test_a_closed_log_waits_for_nobody(broker: EmbeddedKafka, stack: AsyncExitStack):
