@@ -8,12 +8,25 @@ the lot that `redeemed(100, L1=100)` takes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 from uuid import UUID, uuid5
 
 from services.redeem.decide import Decision, Input, decide
 from shared.events import registry
-from shared.events.commands import RedeemPoints, Tick
+from shared.events.commands import (
+    AdjustPoints,
+    CancelAward,
+    CancelRedemption,
+    CapturePoints,
+    ConfirmAward,
+    Direction,
+    ExtendLot,
+    HoldPoints,
+    RedeemPoints,
+    ReinstateLot,
+    ReleasePoints,
+    Tick,
+)
 from shared.events.facts import (
     DebitShare,
     LotShare,
@@ -23,11 +36,22 @@ from shared.events.facts import (
     PointsRedeemed,
     RedemptionRefused,
     RefusalReason,
+    ReturnAssessed,
 )
-from shared.events.ids import NAMESPACE, Cause, award_cause, command_cause, digest
+from shared.events.ids import (
+    NAMESPACE,
+    Cause,
+    award_cause,
+    command_cause,
+    digest,
+    release_cause,
+    return_cause,
+)
+from shared.events.movements import RequestRefused
 from shared.ledger.account import Account, Debit, DebitKind, Due, Lot, Status
-from shared.ledger.evolve import LedgerFact, evolve
+from shared.ledger.evolve import LEDGER_FACTS, LedgerFact, evolve
 from shared.ledger.reading import Balances, balances
+from shared.ledger.settle import settled
 from shared.program.model import Program
 
 PROGRAM = "shop"
@@ -55,9 +79,16 @@ def redemption(key: str = "r") -> UUID:
     return command_cause(ACCOUNT, key).id
 
 
-def program(**rules: object) -> Program:
+def program(
+    *,
+    holds: Mapping[str, Any] | None = None,
+    returns: Mapping[str, Any] | None = None,
+    adjustments: Mapping[str, Any] | None = None,
+    **rules: object,
+) -> Program:
     """A program with plain cash off, one point for one minor unit, and what else `rules` say."""
     terms = {"points": 1, "minor": 1, "above_limit": "refuse", **rules}
+    redemption = {"cash_off": terms, "holds": {"longest": "8760h", **(holds or {})}}
     return Program.model_validate(
         {
             "program": PROGRAM,
@@ -68,7 +99,9 @@ def program(**rules: object) -> Program:
             "money": "USD",
             "brands": ["shop"],
             "earn": {"rules": []},
-            "redemption": {"cash_off": terms},
+            "redemption": redemption,
+            "returns": returns or {},
+            "adjustments": adjustments or {},
         }
     )
 
@@ -130,6 +163,156 @@ def redeem(
         account=ACCOUNT, idempotency_key=key, points=points, order_minor=order_minor
     )
     return Step(command, command_cause(ACCOUNT, key), None if on is None else at(on))
+
+
+def _step(message: Any, key: str, on: "str | int | datetime | None") -> Step:
+    return Step(message, command_cause(ACCOUNT, key), None if on is None else at(on))
+
+
+def hold(
+    points: int,
+    key: str = "h",
+    *,
+    until: "str | int | datetime | None" = None,
+    order_minor: int | None = None,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """A checkout sets points aside, at the start unless it says when."""
+    seconds = None
+    if until is not None:
+        seconds = (at(until) - at(on or 0)) // timedelta(seconds=1)
+    command = HoldPoints(
+        account=ACCOUNT,
+        idempotency_key=key,
+        points=points,
+        order_minor=order_minor,
+        hold_seconds=seconds,
+    )
+    return _step(command, key, on)
+
+
+def capture(
+    points: int | None = None,
+    key: str = "h",
+    *,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """The checkout with this key is paid."""
+    command = CapturePoints(
+        account=ACCOUNT,
+        idempotency_key=f"capture {key} {points}",
+        hold_id=redemption(key),
+        points=points,
+    )
+    return _step(command, command.idempotency_key, on)
+
+
+def release(key: str = "h", *, on: "str | int | datetime | None" = None) -> Step:
+    """The checkout with this key is left."""
+    command = ReleasePoints(account=ACCOUNT, hold_id=redemption(key))
+    cause = release_cause(ACCOUNT, command.hold_id)
+    return Step(command, cause, None if on is None else at(on))
+
+
+def cancel(
+    points: int | None = None,
+    key: str = "r",
+    *,
+    times: int = 1,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """The redemption with this key is cancelled, in part if it says how much; the n-th time."""
+    command = CancelRedemption(
+        account=ACCOUNT,
+        idempotency_key=f"cancel {key} {points} {times}",
+        redemption_id=redemption(key),
+        points=points,
+    )
+    return _step(command, command.idempotency_key, on)
+
+
+def returned(
+    points: int,
+    name: str = "L1",
+    *,
+    times: int = 1,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """The purchase that made this lot is returned, for so many points; the n-th time."""
+    assessed = ReturnAssessed(
+        account=ACCOUNT,
+        reversal_id=named(f"return {times} of {name}"),
+        award_id=named(name),
+        source="till",
+        event_id=f"return {times} of {name}",
+        brand="shop",
+        receipt_id=name,
+        occurred_at=START,
+        points=points,
+    )
+    cause = return_cause(ACCOUNT, assessed.reversal_id)
+    return Step(assessed, cause, None if on is None else at(on))
+
+
+WHO = {"actor": "ann", "reason": "goodwill"}
+
+
+def adjust(
+    points: int,
+    key: str = "a",
+    *,
+    below_zero: bool = False,
+    expires: "str | int | datetime | None" = None,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """An operator adds points, or deducts them if they are negative."""
+    command = AdjustPoints(
+        account=ACCOUNT,
+        idempotency_key=key,
+        actor="ann",
+        reason="goodwill",
+        direction=Direction.ADD if points >= 0 else Direction.DEDUCT,
+        points=abs(points),
+        expires_at=None if expires is None else at(expires),
+        below_zero=below_zero,
+    )
+    return _step(command, key, on)
+
+
+def extend(
+    name: str, until: "str | int | datetime", *, on: "str | int | datetime | None" = None
+) -> Step:
+    """An operator gives a lot a later date."""
+    key = f"extend {name} until {until}"
+    command = ExtendLot(
+        account=ACCOUNT, idempotency_key=key, lot_id=named(name), expires_at=at(until), **WHO
+    )
+    return _step(command, key, on)
+
+
+def reinstate(
+    name: str, until: "str | int | datetime", *, on: "str | int | datetime | None" = None
+) -> Step:
+    """An operator gives a lot that is past its date a new one."""
+    key = f"reinstate {name} until {until}"
+    command = ReinstateLot(
+        account=ACCOUNT, idempotency_key=key, lot_id=named(name), expires_at=at(until), **WHO
+    )
+    return _step(command, key, on)
+
+
+def confirm(name: str = "L1", *, on: "str | int | datetime | None" = None) -> Step:
+    """A pending award becomes active."""
+    key = f"confirm {name}"
+    command = ConfirmAward(account=ACCOUNT, idempotency_key=key, lot_id=named(name), **WHO)
+    return _step(command, key, on)
+
+
+def cancel_award(name: str = "L1", *, on: "str | int | datetime | None" = None) -> Step:
+    """A pending award is taken back."""
+    key = f"cancel {name}"
+    command = CancelAward(account=ACCOUNT, idempotency_key=key, lot_id=named(name), **WHO)
+    return _step(command, key, on)
 
 
 def tick(on: "str | int | datetime") -> Step:
@@ -194,6 +377,14 @@ class Story:
         assert {name: self.lot(name).free for name in free} == free
         return self
 
+    def then_refused(self, reason: RefusalReason, **numbers: Any) -> Self:
+        """The last input was refused for this reason, with these numbers."""
+        fact = self.last[-1]
+        assert isinstance(fact, RequestRefused), fact
+        assert fact.reason is reason
+        assert {name: getattr(fact, name) for name in numbers} == numbers
+        return self
+
     def then_reads(self, *, on: "str | int | datetime | None" = None, **numbers: int) -> Self:
         """A reader sees these numbers."""
         seen = self.reading(on)
@@ -208,9 +399,9 @@ class Story:
     def reading(self, on: "str | int | datetime | None" = None) -> Balances:
         """What the account holds now, or at another instant."""
         assert self.account is not None
-        return balances(
-            self.account, self.account.lots.values(), self.now if on is None else at(on)
-        )
+        instant = self.now if on is None else at(on)
+        account = settled(self.account, instant)
+        return balances(account, account.lots.values(), instant)
 
 
 def given(*steps: Step) -> Story:
@@ -226,9 +417,9 @@ def over_the_wire(fact: LedgerFact) -> LedgerFact:
     """The fact as a reader gets it."""
     value = registry.encode(fact)
     read = registry.decode(registry.TYPE_OF[type(fact)], value)
-    assert isinstance(read, PointsCredited | PointsRedeemed | RedemptionRefused | PointsExpired)
+    assert isinstance(read, LEDGER_FACTS)
     assert registry.encode(read) == value
-    return read
+    return cast(LedgerFact, read)
 
 
 def fold(
@@ -237,8 +428,8 @@ def fold(
     """The account from its records alone."""
     for now, value, wire_type in history:
         fact = registry.decode(wire_type, value)
-        assert isinstance(fact, PointsCredited | PointsRedeemed | RedemptionRefused | PointsExpired)
-        account = evolve(account, fact, now)
+        assert isinstance(fact, LEDGER_FACTS)
+        account = evolve(account, cast(LedgerFact, fact), now)
     return account
 
 
@@ -323,7 +514,7 @@ def owing(*debits: tuple[str, int, tuple[Due, ...]], status: Status = Status.ACT
         )
         debit = Debit(
             *(ACCOUNT, redemption(key), DebitKind.REDEMPTION, amount, covered, owed, 0),
-            *(((lot.lot_id, covered),) if covered else (), START, len(debits) + order),
+            *(((lot.lot_id, covered),) if covered else (), START, len(debits) + order, amount),
         )
         lot.check()
         debit.check()

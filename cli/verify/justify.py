@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from cli.verify.inputs import InputReader
 from cli.verify.report import Check, Report
 from shared.events import registry
-from shared.events.facts import InputRejected, PointsExpired
+from shared.events.facts import InputRejected
 from shared.events.wire import Source
 from shared.ledger.account import InvariantError
+from shared.ledger.settle import SETTLEMENTS
 from shared.program.catalogue import Catalogue
 from shared.stream.log import Place
 from shared.stream.service import Decision, Input, Recorded, Service
@@ -136,7 +137,7 @@ def _fits(said: Input, fact: Recorded) -> bool:
     """Whether it may be the input of the fact: what dates bring about is found by any input."""
     if said.account != fact.fact.account:
         return False
-    return said.cause.id == fact.cause_id or isinstance(fact.fact, PointsExpired)
+    return said.cause.id == fact.cause_id or isinstance(fact.fact, SETTLEMENTS)
 
 
 def _same(decision: Decision, fact: Recorded) -> bool:

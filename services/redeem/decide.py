@@ -10,16 +10,38 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 
 from shared.events.base import split_account
-from shared.events.commands import RedeemPoints, Tick
-from shared.events.facts import PointsEarned
-from shared.events.ids import Cause, expiry_cause
+from shared.events.commands import (
+    AdjustPoints,
+    CancelAward,
+    CancelRedemption,
+    CapturePoints,
+    ConfirmAward,
+    ExtendLot,
+    HoldPoints,
+    RedeemPoints,
+    ReinstateLot,
+    ReleasePoints,
+    Tick,
+)
+from shared.events.facts import PointsEarned, PointsExpired, ReturnAssessed
+from shared.events.ids import Cause, expiry_cause, lapse_cause, write_off_cause
+from shared.events.movements import DeficitWrittenOff, HoldLapsed
 from shared.ledger.account import Account
+from shared.ledger.adjusting import adjust
+from shared.ledger.clawback import cancel_award, claw_back
+from shared.ledger.dates import confirm, extend, reinstate
 from shared.ledger.decide import credit, redeem
-from shared.ledger.evolve import LedgerFact, evolve
-from shared.ledger.settle import settle
+from shared.ledger.evolve import LedgerFact
+from shared.ledger.holds import capture, hold, release
+from shared.ledger.refunds import cancel
+from shared.ledger.settle import Settlement, settle
 from shared.program.model import Program
 
-Input = PointsEarned | RedeemPoints | Tick
+Operated = AdjustPoints | ExtendLot | ReinstateLot | ConfirmAward | CancelAward
+"""Commands of operators."""
+Keyed = RedeemPoints | HoldPoints | CapturePoints | CancelRedemption | Operated
+"""Commands whose caller names a key."""
+Input = PointsEarned | ReturnAssessed | Keyed | ReleasePoints | Tick
 """What moves points; other facts of earn are no business of an account."""
 ProgramAt = Callable[[str, datetime], Program | None]
 """The version of a program in force at an instant, if there is one."""
@@ -41,18 +63,76 @@ def decide(
     """
     decisions: list[Decision] = []
     if account is not None:
-        for expired in settle(account, t):
-            due = expiry_cause(account.key, expired.lot_id, expired.expires_at)
-            decisions.append(Decision(due, expired))
-            account = evolve(account, expired, t)
+        for fact, after in settle(account, t):
+            decisions.append(Decision(_cause(fact), fact))
+            account = after
     match message:
-        case PointsEarned():
-            decisions.append(Decision(cause, credit(account, message, t)))
-        case RedeemPoints():
-            program = program_at(split_account(message.account)[0], t)
-            decisions.append(Decision(cause, redeem(account, message, program, cause.id, t)))
         case Tick():
             pass
+        case PointsEarned():
+            decisions.append(Decision(cause, credit(account, message, t)))
+        case _:
+            program = program_at(split_account(message.account)[0], t)
+            decisions.append(Decision(cause, _decided(account, message, program, cause, t)))
+    return decisions
+
+
+def _cause(fact: Settlement) -> Cause:
+    """The identity of what a date has brought about."""
+    match fact:
+        case PointsExpired():
+            return expiry_cause(fact.account, fact.lot_id, fact.expires_at)
+        case HoldLapsed():
+            return lapse_cause(fact.account, fact.hold_id)
+        case DeficitWrittenOff():
+            return write_off_cause(fact.account, fact.debit_id, fact.write_off_at)
+        case _:
+            assert_never(fact)
+
+
+def _decided(
+    account: Account | None,
+    message: ReturnAssessed | Keyed | ReleasePoints,
+    program: Program | None,
+    cause: Cause,
+    t: datetime,
+) -> LedgerFact:
+    """What one input does to an account that is settled up to t."""
+    match message:
+        case RedeemPoints():
+            return redeem(account, message, program, cause.id, t)
+        case HoldPoints():
+            return hold(account, message, program, cause.id, t)
+        case CapturePoints():
+            return capture(account, message, t)
+        case ReleasePoints():
+            return release(account, message, t)
+        case CancelRedemption():
+            return cancel(account, message, program, t)
+        case ReturnAssessed():
+            return claw_back(account, message, [message.award_id], program, t)
+        case _:
+            return _operated(account, message, program, cause, t)
+
+
+def _operated(
+    account: Account | None,
+    message: Operated,
+    program: Program | None,
+    cause: Cause,
+    t: datetime,
+) -> LedgerFact:
+    """What an operator does to an account that is settled up to t."""
+    match message:
+        case AdjustPoints():
+            return adjust(account, message, program, cause.id, t)
+        case ExtendLot():
+            return extend(account, message, t)
+        case ReinstateLot():
+            return reinstate(account, message, t)
+        case ConfirmAward():
+            return confirm(account, message, t)
+        case CancelAward():
+            return cancel_award(account, message, cause.id, program, t)
         case _:
             assert_never(message)
-    return decisions

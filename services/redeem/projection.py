@@ -5,19 +5,47 @@ that a batch only credits is loaded without its open lots, so the cost of a cred
 with them.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.events.base import instant
-from shared.events.facts import InputRejected
+from shared.events.facts import (
+    InputRejected,
+    PointsCredited,
+    PointsExpired,
+    PointsRedeemed,
+)
 from shared.events.ids import Cause
-from shared.ledger.account import Account, Debit, DebitKind, Due, Lot, Status, changes
+from shared.events.movements import (
+    AwardConfirmed,
+    Covering,
+    DeficitWrittenOff,
+    HoldCaptured,
+    HoldLapsed,
+    HoldReleased,
+    LotExtended,
+    LotReinstated,
+    PointsAdded,
+    PointsClawedBack,
+    PointsDeducted,
+    PointsHeld,
+    RedemptionCancelled,
+)
+from shared.ledger.account import Account, Debit, Lot, changes
 from shared.ledger.evolve import evolve
+from shared.ledger.stored import (
+    AccountRow,
+    DebitRow,
+    account_of,
+    account_row,
+    debit_of,
+    debit_row,
+    lots_named,
+)
 from shared.stream.service import Recorded
-from shared.stream.store import Lookup, Rows, Table, Writes
+from shared.stream.store import Lookup, Rows, Table, Through, Writes
 
 
 class DecisionRow(NamedTuple):
@@ -35,46 +63,8 @@ class DecisionRow(NamedTuple):
     fact: str
 
 
-class AccountRow(NamedTuple):
-    """An account's sums and totals, the first fields of `Account`."""
-
-    key: str
-    status: str
-    version: int
-    last_at: datetime
-    earned: int
-    redeemed: int
-    expired: int
-    clawed_back: int
-    written_off: int
-    free: int
-    due: int
-    held: int
-
-    @property
-    def account(self) -> str:
-        """The account that the row belongs to."""
-        return self.key
-
-
-class DebitRow(NamedTuple):
-    """A debit; `owed` and `allocation` as JSON."""
-
-    account: str
-    debit_id: UUID
-    kind: str
-    amount: int
-    covered: int
-    due: int
-    waived: int
-    owed: str
-    allocation: str
-    made_at: datetime
-    order: int
-
-
 _TIME = "timestamptz"
-_SUMS = ("bigint",) * 8
+_SUMS = ("bigint",) * 11
 DECISION = Table(
     "decision",
     DecisionRow,
@@ -96,20 +86,31 @@ ACCOUNT = Table("account", AccountRow, ("text", "text", "bigint", _TIME, *_SUMS)
 LOT = Table(
     "lot",
     Lot,
-    ("text", "uuid", "text", "text", *("bigint",) * 5, _TIME, _TIME, _TIME, "bigint"),
+    ("text", "uuid", "text", "text", *("bigint",) * 5, _TIME, _TIME, _TIME, "bigint", "boolean"),
     "lot_id",
 )
 DEBIT = Table(
     "debit",
     DebitRow,
-    ("text", "uuid", "text", *("bigint",) * 4, "text", "text", _TIME, "bigint"),
+    (
+        *("text", "uuid", "text", *("bigint",) * 4, "text", "text", _TIME, "bigint"),
+        *("bigint", "bigint", "text", "text", _TIME, _TIME),
+    ),
     "debit_id",
 )
 TABLES = (DECISION, ACCOUNT, LOT, DEBIT)
 
 
 def _is_past(lot: Lot, horizon: datetime | None) -> bool:
-    return lot.free > 0 and horizon is not None and lot.is_past(horizon)
+    return lot.free > 0 and horizon is not None and _is_over(lot.expires_at, horizon)
+
+
+def _is_settled(debit: DebitRow, horizon: datetime | None) -> bool:
+    return horizon is not None and _is_over(debit.settles_at, horizon)
+
+
+def _is_over(date: datetime | None, horizon: datetime) -> bool:
+    return date is not None and date <= horizon
 
 
 KNOWN = Lookup(DECISION, "cause")
@@ -118,8 +119,24 @@ OPEN_LOTS = Lookup(LOT, "account", "free > 0", lambda lot, _: lot.free > 0)
 PAST_LOTS = Lookup(LOT, "account", "free > 0 AND expires_at <= $2", _is_past)
 NAMED_LOTS = Lookup(LOT, "lot_id")
 DUE_DEBITS = Lookup(DEBIT, "account", "due > 0", lambda debit, _: debit.due > 0)
+OPEN_HOLDS = Lookup(DEBIT, "account", "state = 'open'", lambda debit, _: debit.state == "open")
+LAPSED = Lookup(DEBIT, "account", "settles_at <= $2", _is_settled)
 NAMED_DEBITS = Lookup(DEBIT, "debit_id")
-LOOKUPS = (KNOWN, ACCOUNTS, OPEN_LOTS, PAST_LOTS, NAMED_LOTS, DUE_DEBITS, NAMED_DEBITS)
+_COVERS = "(json_array_elements(allocation::json) ->> 0)::uuid"
+LOTS_OF_LAPSED = Lookup(LOT, "lot_id", through=Through(LAPSED, _COVERS, lots_named))
+LOTS_OF_DEBITS = Lookup(LOT, "lot_id", through=Through(NAMED_DEBITS, _COVERS, lots_named))
+USED_LOTS = Lookup(LOT, "lot_id", "used > 0", lambda lot, _: lot.used > 0)
+HOLDERS = Lookup(
+    DEBIT,
+    "account",
+    "covered > 0",
+    lambda debit, _: debit.covered > 0,
+    through=Through(USED_LOTS, "account", lambda lot: [lot.account]),
+)
+"""Every debit that may hold points of the lots asked for: all covered ones of their accounts."""
+OF_LOTS = (OPEN_LOTS, PAST_LOTS, NAMED_LOTS, LOTS_OF_LAPSED, LOTS_OF_DEBITS)
+OF_DEBITS = (DUE_DEBITS, OPEN_HOLDS, LAPSED, NAMED_DEBITS, HOLDERS)
+LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS)
 
 
 class Accounts:
@@ -128,11 +145,11 @@ class Accounts:
     def __init__(self, rows: Rows) -> None:
         self.known: dict[UUID, bytes] = {row.cause: row.body for row in rows.get(KNOWN, ())}
         lots: dict[str, dict[UUID, Lot]] = {}
-        for lookup in (OPEN_LOTS, PAST_LOTS, NAMED_LOTS):
+        for lookup in OF_LOTS:
             for lot in rows.get(lookup, ()):
                 lots.setdefault(lot.account, {})[lot.lot_id] = lot
         debits: dict[str, dict[UUID, Debit]] = {}
-        for lookup in (DUE_DEBITS, NAMED_DEBITS):
+        for lookup in OF_DEBITS:
             for row in rows.get(lookup, ()):
                 debits.setdefault(row.account, {})[row.debit_id] = debit_of(row)
         self.loaded: dict[str, Account] = {
@@ -183,82 +200,81 @@ class Accounts:
         for key, account in self.accounts.items():
             before = self.loaded.get(key)
             if account is not before:
-                accounts.append(AccountRow(*account[:12]))
+                accounts.append(account_row(account))
                 changed = changes(before, account)
                 lots.extend(changed.lots)
                 debits.extend(map(debit_row, changed.debits))
         return {DECISION: self.decisions, ACCOUNT: accounts, LOT: lots, DEBIT: debits}
 
 
-def account_of(row: AccountRow, lots: dict[UUID, Lot], debits: dict[UUID, Debit]) -> Account:
-    """The account that a row, and as much of it as is loaded, describe."""
-    return Account(row.key, Status(row.status), *row[2:], lots=lots, debits=debits)
+class Named(NamedTuple):
+    """Lots and debits that facts name and that were made before them."""
+
+    lots: list[UUID]
+    debits: list[UUID]
 
 
-def debit_row(debit: Debit) -> DebitRow:
-    """A debit as it is stored."""
-    owed = [
-        [due.points, due.write_off_at.isoformat() if due.write_off_at else None]
-        for due in debit.owed
-    ]
-    allocation = [[str(lot_id), points] for lot_id, points in debit.allocation]
-    return DebitRow(
-        debit.account,
-        debit.debit_id,
-        debit.kind.value,
-        debit.amount,
-        debit.covered,
-        debit.due,
-        debit.waived,
-        json.dumps(owed),
-        json.dumps(allocation),
-        debit.made_at,
-        debit.order,
-    )
-
-
-def debit_of(row: Any) -> Debit:
-    """A stored debit."""
-    return Debit(
-        account=row.account,
-        debit_id=row.debit_id,
-        kind=DebitKind(row.kind),
-        amount=row.amount,
-        covered=row.covered,
-        owed=tuple(
-            Due(points, datetime.fromisoformat(at) if at else None)
-            for points, at in json.loads(row.owed)
-        ),
-        waived=row.waived,
-        allocation=tuple((UUID(lot_id), points) for lot_id, points in json.loads(row.allocation)),
-        made_at=row.made_at,
-        order=row.order,
-    )
-
-
-def named_lots(facts: Sequence[Recorded]) -> list[UUID]:
-    """The lots that facts name and that were made before them."""
-    named: dict[UUID, None] = {}
+def named(facts: Sequence[Recorded]) -> Named:
+    """What folding these facts takes, besides the accounts."""
     made: set[UUID] = set()
+    lots: dict[UUID, None] = {}
+    debits: dict[UUID, None] = {}
     for recorded in facts:
-        fact = recorded.fact
-        match recorded.type:
-            case "loyalty.points.credited.v1":
-                made.add(fact.lot_id)
-            case "loyalty.points.redeemed.v1":
-                named.update((share.lot_id, None) for share in fact.allocation)
-            case "loyalty.points.expired.v1":
-                named[fact.lot_id] = None
+        match recorded.fact:
+            case PointsCredited() | PointsAdded() as credit:
+                made.add(credit.lot_id)
+            case PointsRedeemed() as redemption:
+                made.add(redemption.redemption_id)
+            case PointsHeld() as hold:
+                made.add(hold.hold_id)
+            case PointsDeducted() as deduction:
+                made.add(deduction.debit_id)
             case _:
                 pass
-    return [lot for lot in named if lot not in made]
+        lots.update((lot_id, None) for lot_id in _lots(recorded.fact))
+        debits.update((debit_id, None) for debit_id in _debits(recorded.fact))
+    return Named([id for id in lots if id not in made], [id for id in debits if id not in made])
 
 
-def named_debits(facts: Sequence[Recorded]) -> list[UUID]:
-    """The debits that credits among the facts cover."""
-    return [
-        share.debit_id
-        for recorded in facts
-        if recorded.type == "loyalty.points.credited.v1"
-        for share in recorded.fact.covers
-    ]
+def _lots(fact: Any) -> Iterator[UUID]:
+    """The lots that a fact changes, and some that it makes."""
+    match fact:
+        case PointsRedeemed() | PointsHeld() | PointsDeducted():
+            yield from (share.lot_id for share in fact.allocation)
+        case PointsExpired() | LotExtended() | LotReinstated() | AwardConfirmed():
+            yield fact.lot_id
+        case PointsClawedBack():
+            yield from (part.lot_id for part in fact.lots)
+        case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
+            yield from (share.lot_id for share in fact.back.lots)
+        case _:
+            pass
+    yield from (covering.lot_id for covering in _coverings(fact))
+
+
+def _debits(fact: Any) -> Iterator[UUID]:
+    """The debits that a fact changes."""
+    match fact:
+        case PointsCredited():
+            yield from (share.debit_id for share in fact.covers)
+        case HoldCaptured() | HoldReleased() | HoldLapsed():
+            yield fact.hold_id
+        case RedemptionCancelled():
+            yield fact.redemption_id
+        case DeficitWrittenOff():
+            yield fact.debit_id
+        case PointsClawedBack():
+            yield from (loss.debit_id for part in fact.lots for loss in part.lost)
+        case _:
+            pass
+    yield from (covering.debit_id for covering in _coverings(fact))
+
+
+def _coverings(fact: Any) -> tuple[Covering, ...]:
+    match fact:
+        case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
+            return fact.back.covers
+        case PointsClawedBack() | PointsAdded() | LotReinstated():
+            return fact.covers
+        case _:
+            return ()

@@ -1,35 +1,63 @@
-"""The shell of redeem: awards and commands in, the ledger out.
+"""The shell of redeem: awards, assessed returns and commands in, the ledger out.
 
-Guarantees: the only writer of the ledger; an award becomes one credit, a key one debit or one
-refusal, a date one expiry. Commands are read before awards, so a backlog of purchases delays a
-redemption by one turn at most, and redemptions go on while earn is down.
+Guarantees: the only writer of the ledger; an award becomes one credit, an assessed return one
+claw-back, a key one debit or one refusal, a date one expiry, lapse or write-off. Commands are read
+before awards, so a backlog of purchases delays a redemption by one turn at most, and redemptions go
+on while earn is down.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import cast, get_args
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from services.redeem.decide import Input as Message
 from services.redeem.decide import decide
 from services.redeem.projection import (
     ACCOUNTS,
     DUE_DEBITS,
+    HOLDERS,
     KNOWN,
+    LAPSED,
     LOOKUPS,
+    LOTS_OF_DEBITS,
+    LOTS_OF_LAPSED,
     NAMED_DEBITS,
     NAMED_LOTS,
+    OPEN_HOLDS,
     OPEN_LOTS,
     PAST_LOTS,
     TABLES,
     Accounts,
-    named_debits,
-    named_lots,
+    named,
 )
 from shared.events import registry
 from shared.events.base import instant
-from shared.events.commands import RedeemPoints, Tick
-from shared.events.facts import PointsEarned
-from shared.events.ids import award_cause, command_cause, digest, tick_cause
+from shared.events.commands import (
+    AdjustPoints,
+    CancelAward,
+    CancelRedemption,
+    CapturePoints,
+    ConfirmAward,
+    ExtendLot,
+    HoldPoints,
+    RedeemPoints,
+    ReinstateLot,
+    ReleasePoints,
+    Tick,
+)
+from shared.events.facts import PointsEarned, ReturnAssessed
+from shared.events.ids import (
+    Cause,
+    award_cause,
+    command_cause,
+    digest,
+    release_cause,
+    return_cause,
+    tick_cause,
+)
 from shared.events.quarantine import Reason
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
 from shared.program.catalogue import Catalogue
@@ -38,9 +66,60 @@ from shared.stream.log import Record
 from shared.stream.service import Decision, Input, Recorded, Unreadable
 from shared.stream.store import Need, Rows
 
-EARNED = "loyalty.points.earned.v1"
+EARNED = registry.TYPE_OF[PointsEarned]
+ASSESSED = registry.TYPE_OF[ReturnAssessed]
 NO_INPUT = b""
 """The body digest of what dates brought about: no input was its cause."""
+
+
+def cause_of(message: Message) -> Cause:
+    """The business identity of an input."""
+    match message:
+        case PointsEarned():
+            return award_cause(message.account, message.award_id)
+        case ReturnAssessed():
+            return return_cause(message.account, message.reversal_id)
+        case ReleasePoints():
+            return release_cause(message.account, message.hold_id)
+        case Tick():
+            return tick_cause(message)
+        case _:
+            return command_cause(message.account, message.idempotency_key)
+
+
+class Asked:
+    """What inputs are about, by how it is looked up."""
+
+    def __init__(self) -> None:
+        self.spending: set[str] = set()
+        self.holding: set[str] = set()
+        self.lots: set[UUID] = set()
+        self.clawed: set[UUID] = set()
+        self.debits: set[UUID] = set()
+
+
+def _asked(inputs: Sequence[Input]) -> Asked:
+    asked = Asked()
+    for input in inputs:
+        match cast(Message, input.message):
+            case RedeemPoints() | AdjustPoints():
+                asked.spending.add(input.account)
+            case HoldPoints():
+                asked.spending.add(input.account)
+                asked.holding.add(input.account)
+            case CapturePoints(hold_id=debit) | ReleasePoints(hold_id=debit):
+                asked.debits.add(debit)
+            case CancelRedemption(redemption_id=debit):
+                asked.debits.add(debit)
+            case ReturnAssessed(award_id=lot) | CancelAward(lot_id=lot):
+                asked.spending.add(input.account)
+                asked.lots.add(lot)
+                asked.clawed.add(lot)
+            case ExtendLot(lot_id=lot) | ReinstateLot(lot_id=lot) | ConfirmAward(lot_id=lot):
+                asked.lots.add(lot)
+            case PointsEarned() | Tick():
+                pass
+    return asked
 
 
 class Redeem:
@@ -57,53 +136,61 @@ class Redeem:
         self.catalogue = Catalogue()
 
     def read(self, record: Record) -> Input | Unreadable | None:
-        """A command, or an award that moves points; other facts of earn are not its business."""
+        """A command, or a fact of earn that moves points; others of its are not its business."""
         wire_type = dict(record.headers).get("ce_type", b"").decode("utf-8", "replace")
         value = record.value or b""
-        if record.topic == AWARDS.name and wire_type != EARNED:
+        if record.topic == AWARDS.name and wire_type not in (EARNED, ASSESSED):
             return None
         if record.topic == COMMANDS.name and wire_type not in registry.COMMANDS:
             return Unreadable(Reason.UNKNOWN_TYPE, f"{wire_type!r} is no command")
         try:
-            return self._input(record, registry.decode(wire_type, value), value)
+            message = registry.decode(wire_type, value)
         except ValidationError as error:
             return Unreadable(Reason.INVALID, str(error))
+        if isinstance(message, ReturnAssessed) and not message.points:
+            return None
+        return self._input(record, message, value)
 
     def _input(self, record: Record, message: BaseModel, value: bytes) -> Input:
-        match message:
-            case PointsEarned():
-                cause = award_cause(message.account, message.award_id)
-                return Input(record, message.account, message, cause, digest(value))
-            case RedeemPoints():
-                cause = command_cause(message.account, message.idempotency_key)
-                return Input(record, message.account, message, cause, digest(value))
-            case Tick():
-                return Input(record, message.account, message, tick_cause(message), digest(value))
-            case _:
-                raise AssertionError(f"{type(message).__name__} is no input of redeem")
+        assert isinstance(message, get_args(Message)), f"{type(message)} is no input of redeem"
+        said = cast(Message, message)
+        return Input(record, said.account, said, cause_of(said), digest(value))
 
     def needs(self, inputs: Sequence[Input], horizon_ms: int) -> Sequence[Need]:
-        """Accounts and what is due on them; all open lots only of those that are asked to spend."""
-        accounts = {input.account for input in inputs}
-        spending = {input.account for input in inputs if isinstance(input.message, RedeemPoints)}
-        causes = [input.cause.id for input in inputs]
+        """Accounts, what is due on them and what has lapsed; then what each input is about.
+
+        All open lots are loaded only of accounts that spend or lose points.
+        """
+        accounts = list({input.account for input in inputs})
+        horizon = instant(horizon_ms)
+        asked = _asked(inputs)
         needs = [
-            Need(KNOWN, causes),
-            Need(ACCOUNTS, list(accounts)),
-            Need(DUE_DEBITS, list(accounts)),
+            Need(KNOWN, [input.cause.id for input in inputs]),
+            Need(ACCOUNTS, accounts),
+            Need(DUE_DEBITS, accounts),
+            Need(LAPSED, accounts, horizon),
+            Need(LOTS_OF_LAPSED, accounts, horizon),
         ]
-        if spending:
-            needs.append(Need(OPEN_LOTS, list(spending)))
-        if crediting := accounts - spending:
-            needs.append(Need(PAST_LOTS, list(crediting), instant(horizon_ms)))
+        wanted = (
+            (OPEN_LOTS, asked.spending),
+            (OPEN_HOLDS, asked.holding),
+            (NAMED_LOTS, asked.lots),
+            (HOLDERS, asked.clawed),
+            (NAMED_DEBITS, asked.debits),
+            (LOTS_OF_DEBITS, asked.debits),
+        )
+        needs.extend(Need(lookup, list(values)) for lookup, values in wanted if values)
+        if others := [account for account in accounts if account not in asked.spending]:
+            needs.append(Need(PAST_LOTS, others, horizon))
         return needs
 
     def replay_needs(self, facts: Sequence[Recorded]) -> Sequence[Need]:
         """Accounts, and the lots and debits that the facts name."""
+        lots, debits = named(facts)
         return [
             Need(ACCOUNTS, list({recorded.fact.account for recorded in facts})),
-            Need(NAMED_LOTS, named_lots(facts)),
-            Need(NAMED_DEBITS, named_debits(facts)),
+            Need(NAMED_LOTS, lots),
+            Need(NAMED_DEBITS, debits),
         ]
 
     def state(self, rows: Rows) -> Accounts:
@@ -112,8 +199,7 @@ class Redeem:
 
     def decide(self, state: Accounts, input: Input, time_ms: int) -> Iterable[Decision]:
         """What dates have brought about on the account, then what the input does to it."""
-        message = input.message
-        assert isinstance(message, PointsEarned | RedeemPoints | Tick)
+        message = cast(Message, input.message)
         account = state.accounts.get(input.account)
         decided = decide(account, message, self._program_at, input.cause, instant(time_ms))
         for cause, fact in decided:

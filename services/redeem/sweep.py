@@ -23,8 +23,13 @@ from shared.stream.store import StoreUnavailable
 
 ACCOUNTS_PER_SWEEP = 5_000
 DUE = """
-    SELECT account, min(expires_at) AS due_at FROM lot
-    WHERE free > 0 AND expires_at <= $1 GROUP BY account ORDER BY due_at LIMIT $2
+    SELECT account, min(at) AS due_at
+    FROM (
+        SELECT account, expires_at AS at FROM lot WHERE free > 0 AND expires_at <= $1
+        UNION ALL
+        SELECT account, settles_at AS at FROM debit WHERE settles_at <= $1
+    ) passed
+    GROUP BY account ORDER BY due_at LIMIT $2
 """
 logger = structlog.get_logger()
 

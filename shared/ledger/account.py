@@ -4,15 +4,18 @@ Guarantees: values are immutable, points are integers, instants are in UTC. An a
 in part: its sums are always whole, its `lots` and `debits` are those that the work at hand needs.
 Which must be loaded, besides what a fact names:
 
-- always: lots past their date that still have free points, and debits with points due;
-- to spend or to read: every lot with free points.
+- always: lots past their date that still have free points, debits with points due, and open holds
+  that have lapsed with the lots that they name;
+- to spend, to read or to claw back: every lot with free points; to hold: every open hold;
+- to claw back: the lots of the returned purchase and the debits that hold points of them;
+- to give back: the debit, and the lots that it names.
 
 Lots and debits that are closed (nothing free, nothing due) are never needed to decide. What must be
 loaded is checked against the sums wherever it is used; a difference is an `InvariantError`.
 Does not decide, does not store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -24,6 +27,11 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 Cover = tuple[UUID, int]
 """Points of a lot that a debit holds: ``(lot_id, points)``."""
+
+
+def in_utc(instant: datetime) -> datetime:
+    """The same instant as an account keeps it."""
+    return instant.astimezone(UTC)
 
 
 class InvariantError(AssertionError):
@@ -43,12 +51,29 @@ class DebitKind(StrEnum):
     """What used the points."""
 
     REDEMPTION = "redemption"
+    HOLD = "hold"
+    TRANSFER = "transfer"
+    ADJUSTMENT = "adjustment"
+
+
+GIFTED = (DebitKind.REDEMPTION, DebitKind.HOLD)
+"""What a program may waive. Who gave points away, or whom an operator charged, still owes them."""
+
+
+class HoldState(StrEnum):
+    """What has become of a hold; a captured one is a redemption from then on."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    LAPSED = "lapsed"
 
 
 class Lot(NamedTuple):
     """Points of one award: ``original = free + used + expired + clawed``.
 
-    `order` is the account's version at which the lot was made: a smaller one is older.
+    `order` is the account's version at which the lot was made: a smaller one is older. `graced`: it
+    has had its one time of grace.
     """
 
     account: str
@@ -64,16 +89,17 @@ class Lot(NamedTuple):
     active_from: datetime
     expires_at: datetime | None
     order: int
+    graced: bool = False
 
     def is_past(self, t: datetime) -> bool:
-        """At the instant itself the points are gone."""
-        return self.expires_at is not None and self.expires_at <= t
+        """At the instant itself the points are gone; they are, too, if they were never active."""
+        return self.expires_at is not None and self.expires_at <= max(t, self.active_from)
 
     def is_active(self, t: datetime) -> bool:
         """Points of it can be spent at t."""
         return self.active_from <= t and (self.expires_at is None or t < self.expires_at)
 
-    def moved(self, *, free: int, used: int = 0, expired: int = 0) -> "Lot":
+    def moved(self, *, free: int = 0, used: int = 0, expired: int = 0, clawed: int = 0) -> "Lot":
         """The same lot after points changed state; each argument is a difference."""
         lot = Lot(
             self.account,
@@ -84,11 +110,12 @@ class Lot(NamedTuple):
             self.free + free,
             self.used + used,
             self.expired + expired,
-            self.clawed,
+            self.clawed + clawed,
             self.occurred_at,
             self.active_from,
             self.expires_at,
             self.order,
+            self.graced,
         )
         lot.check()
         return lot
@@ -111,7 +138,9 @@ class Debit(NamedTuple):
     """What used points: ``amount = covered + due + waived``.
 
     `owed` is what is due, by the date at which it is written off: earliest first, undated last.
-    `allocation` names the lots that cover it, in the order in which they came to.
+    `allocation` names the lots that cover it, in the order in which they came to. `original` is the
+    amount at first: a smaller amount is what was given back since. A hold keeps what all of it is
+    worth (`value_minor` of `money`), and when it lapses.
     """
 
     account: str
@@ -124,6 +153,24 @@ class Debit(NamedTuple):
     allocation: tuple[Cover, ...]
     made_at: datetime
     order: int
+    original: int
+    value_minor: int | None = None
+    money: str | None = None
+    state: HoldState | None = None
+    lapses_at: datetime | None = None
+
+    @property
+    def is_open_hold(self) -> bool:
+        """Its points are set aside, not spent."""
+        return self.state is HoldState.OPEN
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """When a date will change it, if nothing else does before: it lapses, or is written off."""
+        dates = [part.write_off_at for part in self.owed if part.write_off_at is not None]
+        if self.is_open_hold and self.lapses_at is not None:
+            dates.append(self.lapses_at)
+        return min(dates, default=None)
 
     @property
     def due(self) -> int:
@@ -132,6 +179,16 @@ class Debit(NamedTuple):
 
     def covered_by(self, lot_id: UUID, points: int) -> "Debit":
         """The same debit after points of a lot covered that much of what is due."""
+        debit = self._replace(
+            covered=self.covered + points,
+            owed=self._less_due(points),
+            allocation=(*self.allocation, (lot_id, points)),
+        )
+        debit.check()
+        return debit
+
+    def _less_due(self, points: int) -> tuple[Due, ...]:
+        """What is owed after that much of it is not: the earliest date first, undated last."""
         left, owed = points, []
         for part in self.owed:
             taken = min(left, part.points)
@@ -139,11 +196,53 @@ class Debit(NamedTuple):
             if taken < part.points:
                 owed.append(part._replace(points=part.points - taken))
         if left:
-            raise InvariantError(f"debit {self.debit_id} is covered by {left} more than is due")
+            raise InvariantError(f"debit {self.debit_id} is short of {left} more than is due")
+        return tuple(owed)
+
+    def uncovered(self, lot_id: UUID, points: int) -> "Debit":
+        """The same debit without cover of a lot, the last that came from it first; it is short."""
+        left, kept = points, []
+        for held_id, held in reversed(self.allocation):
+            taken = min(left, held) if held_id == lot_id else 0
+            left -= taken
+            if taken < held:
+                kept.append((held_id, held - taken))
+        if left:
+            raise InvariantError(f"debit {self.debit_id} has {left} fewer points of lot {lot_id}")
+        return self._replace(covered=self.covered - points, allocation=tuple(reversed(kept)))
+
+    def owing(self, points: int, write_off_at: datetime | None) -> "Debit":
+        """The same debit with that much more due; dates stay in order, each of them once."""
+        by_date = {part.write_off_at: part.points for part in self.owed}
+        by_date[write_off_at] = by_date.get(write_off_at, 0) + points
+        dates = sorted(by_date, key=lambda date: date or NEVER)
+        return self._replace(owed=tuple(Due(by_date[date], date) for date in dates))
+
+    def written_off(self, points: int, at: datetime) -> "Debit":
+        """The same debit after all that was due until this date is waived."""
+        if Due(points, at) not in self.owed:
+            raise InvariantError(f"debit {self.debit_id} does not owe {points} until {at}")
+        owed = tuple(part for part in self.owed if part.write_off_at != at)
+        debit = self._replace(owed=owed, waived=self.waived + points)
+        debit.check()
+        return debit
+
+    def given_back(self, due: int, waived: int, lots: Sequence[Cover]) -> "Debit":
+        """The same debit without what it gives back; `lots` from the end of its allocation."""
+        allocation = list(self.allocation)
+        for lot_id, points in lots:
+            held_id, held = allocation.pop() if allocation else (None, 0)
+            if held_id != lot_id or held < points:
+                raise InvariantError(f"debit {self.debit_id} gives {lot_id} back out of turn")
+            if held > points:
+                allocation.append((lot_id, held - points))
+        from_lots = sum(points for _, points in lots)
         debit = self._replace(
-            covered=self.covered + points,
-            owed=tuple(owed),
-            allocation=(*self.allocation, (lot_id, points)),
+            amount=self.amount - due - waived - from_lots,
+            covered=self.covered - from_lots,
+            owed=self._less_due(due),
+            waived=self.waived - waived,
+            allocation=tuple(allocation),
         )
         debit.check()
         return debit
@@ -170,7 +269,8 @@ class Account(NamedTuple):
 
     The lifetime totals and `free`, `due` and `held` are those of the whole account, whatever is
     loaded. `free` counts pending points too, and points past their date until they are settled;
-    `held` is what open holds set aside, covered or due; `due` includes what is due of holds.
+    `held` is what open holds set aside, covered or due (`held_waived` is waived of them); `due`
+    includes what is due of holds. `added` and `deducted` are operators' adjustments.
     """
 
     key: str
@@ -185,13 +285,21 @@ class Account(NamedTuple):
     free: int = 0
     due: int = 0
     held: int = 0
+    held_waived: int = 0
+    added: int = 0
+    deducted: int = 0
     lots: Mapping[UUID, Lot] = NO_LOTS
     debits: Mapping[UUID, Debit] = NO_DEBITS
 
     @property
+    def sums(self) -> tuple[int, ...]:
+        """The lifetime totals and the sums, in the order of the fields."""
+        return self[4:15]
+
+    @property
     def used(self) -> int:
         """Points of lots that debits hold."""
-        return self.earned - self.free - self.expired - self.clawed_back
+        return self.earned + self.added - self.free - self.expired - self.clawed_back
 
     @property
     def balance(self) -> int:
@@ -215,6 +323,13 @@ class Account(NamedTuple):
         debits.sort(key=lambda debit: debit.order)
         return debits
 
+    def open_holds(self) -> list[Debit]:
+        """Every open hold; all of them must be loaded."""
+        holds = [debit for debit in self.debits.values() if debit.is_open_hold]
+        if sum(hold.covered + hold.due for hold in holds) != self.held:
+            raise InvariantError(f"{self.key}: loaded without all of its {self.held} held points")
+        return holds
+
     def spendable(self, t: datetime) -> list[Lot]:
         """Active lots with free points, in the order in which they are spent.
 
@@ -234,12 +349,13 @@ class Account(NamedTuple):
 
     def check(self) -> None:
         """Raise InvariantError unless the account's sums hold."""
-        if min(self[4:12]) < 0 or self.used < 0:
-            raise InvariantError(f"{self.key}: a sum is negative: {self[:12]}")
+        if min(self.sums) < 0 or self.used < 0:
+            raise InvariantError(f"{self.key}: a sum is negative: {self.sums}")
         if self.due and self.free:
             raise InvariantError(f"{self.key}: {self.due} due while {self.free} are free")
-        if self.used + self.due + self.written_off != self.redeemed + self.held:
-            raise InvariantError(f"{self.key}: debits are not covered, due or waived: {self[:12]}")
+        debits = self.redeemed + self.deducted + self.held + self.held_waived
+        if self.used + self.due + self.written_off != debits:
+            raise InvariantError(f"{self.key}: debits are not covered, due or waived: {self.sums}")
 
 
 def opened(key: str, at: datetime) -> Account:

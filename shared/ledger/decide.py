@@ -1,4 +1,4 @@
-"""What an input does to an account: a fact, or a refusal as a value.
+"""What an award and a redemption do to an account: a fact, or a refusal as a value.
 
 Guarantees: the same account, input, program and instant give the same fact; amounts stand in the
 fact lot by lot and debit by debit, so that the fold needs no policy; every debit goes through
@@ -6,28 +6,23 @@ fact lot by lot and debit by debit, so that the fold needs no policy; every debi
 bug or damaged state.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 from uuid import UUID
 
 from shared.events.commands import RedeemPoints
 from shared.events.facts import (
     DebitShare,
-    LotShare,
     PointsCredited,
     PointsEarned,
     PointsRedeemed,
     RedemptionRefused,
     RefusalReason,
 )
-from shared.ledger.account import Account, Cover, Lot, Status
+from shared.ledger.account import Account, Status
+from shared.ledger.covering import Short, allocate, shares
 from shared.program.model import Program
 from shared.program.redemption import Refused, cash_off
-
-LOTS_PER_DEBIT_MAX = 10_000
-"""Lots that one debit may name: at some 75 bytes each its fact stays below the largest record."""
 
 
 def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsCredited:
@@ -51,39 +46,14 @@ def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsC
 
 def covers(account: Account, points: int) -> tuple[DebitShare, ...]:
     """What points that become free cover of what is due, oldest debit first."""
-    left, shares = points, []
+    left, covered = points, []
     for debit in account.due_debits():
         if not left:
             break
         taken = min(left, debit.due)
         left -= taken
-        shares.append(DebitShare(debit_id=debit.debit_id, points=taken))
-    return tuple(shares)
-
-
-class Short(NamedTuple):
-    """A debit that cannot be covered: `missing` points, or more lots than one debit may name."""
-
-    available: int
-    missing: int
-    limit: int | None = None
-
-
-def allocate(spendable: Iterable[Lot], points: int) -> tuple[Cover, ...] | Short:
-    """The guard of every debit: the lots that cover it whole, in the order given, or why not."""
-    left, allocation = points, []
-    for lot in spendable:
-        if not left:
-            break
-        taken = min(left, lot.free)
-        left -= taken
-        allocation.append((lot.lot_id, taken))
-    if left:
-        return Short(available=points - left, missing=left)
-    if len(allocation) > LOTS_PER_DEBIT_MAX:
-        limit = sum(taken for _, taken in allocation[:LOTS_PER_DEBIT_MAX])
-        return Short(available=points, missing=0, limit=limit)
-    return tuple(allocation)
+        covered.append(DebitShare(debit_id=debit.debit_id, points=taken))
+    return tuple(covered)
 
 
 def redeem(
@@ -129,7 +99,7 @@ def redeem(
         money=program.money,
         order_minor=command.order_minor,
         program_version=program.version,
-        allocation=tuple([LotShare(lot_id=lot_id, points=n) for lot_id, n in allocation]),
+        allocation=shares(allocation),
     )
 
 

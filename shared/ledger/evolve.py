@@ -2,14 +2,16 @@
 
 Needs the fact and the lots and debits that it names, no program and no policy. Checks that the fact
 fits the account and that every sum still holds; repairs nothing: a fact that does not fit is an
-`InvariantError`. An account opens on its first fact, unless that is the refusal of a redemption:
-nobody gets an account by asking for points.
+`InvariantError`. An account opens on its first fact, unless that is a refusal: nobody gets an
+account by asking for points.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import assert_never, overload
+from typing import assert_never, get_args, overload
 from uuid import UUID
+
+from pydantic import BaseModel
 
 from shared.events.facts import (
     PointsCredited,
@@ -18,25 +20,64 @@ from shared.events.facts import (
     RedemptionRefused,
     RefusalReason,
 )
-from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, opened
+from shared.events.movements import (
+    AwardConfirmed,
+    DeficitWrittenOff,
+    HoldCaptured,
+    HoldLapsed,
+    HoldReleased,
+    LotExtended,
+    LotReinstated,
+    PointsAdded,
+    PointsClawedBack,
+    PointsDeducted,
+    PointsHeld,
+    RedemptionCancelled,
+    RequestRefused,
+)
+from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, in_utc, opened
+from shared.ledger.adjusting import points_added, points_deducted
+from shared.ledger.clawback import clawed_back
+from shared.ledger.dates import confirmed, extended, reinstated
+from shared.ledger.draft import Draft
+from shared.ledger.holds import captured, held, let_go
+from shared.ledger.refunds import cancelled
 
-LedgerFact = PointsCredited | PointsRedeemed | RedemptionRefused | PointsExpired
+Refusal = RedemptionRefused | RequestRefused
+Movement = (
+    PointsHeld
+    | HoldCaptured
+    | HoldReleased
+    | HoldLapsed
+    | RedemptionCancelled
+    | PointsClawedBack
+    | DeficitWrittenOff
+    | PointsDeducted
+    | LotExtended
+    | LotReinstated
+    | AwardConfirmed
+)
+"""What happens to points that an account has."""
+LedgerFact = PointsCredited | PointsAdded | PointsRedeemed | PointsExpired | Movement | Refusal
 """What can happen to an account."""
+LEDGER_FACTS: tuple[type[BaseModel], ...] = get_args(LedgerFact)
 REFUSED_UNOPENED = (RefusalReason.PROGRAM_UNKNOWN, RefusalReason.ACCOUNT_UNKNOWN)
 
 
 @overload
 def evolve(account: Account, fact: LedgerFact, t: datetime) -> Account: ...
 @overload
-def evolve(account: None, fact: PointsCredited, t: datetime) -> Account: ...
+def evolve(account: None, fact: PointsCredited | PointsAdded, t: datetime) -> Account: ...
 @overload
 def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | None: ...
 def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | None:
     """The account after `fact`, which was decided at t. None is an account that is not open."""
     if account is None:
-        if isinstance(fact, PointsCredited):
+        if isinstance(fact, PointsCredited | PointsAdded):
             account = opened(fact.account, t)
-        elif isinstance(fact, RedemptionRefused) and fact.reason in REFUSED_UNOPENED:
+        elif (
+            isinstance(fact, RedemptionRefused | RequestRefused) and fact.reason in REFUSED_UNOPENED
+        ):
             return None
         else:
             raise InvariantError(f"{type(fact).__name__} on {fact.account}, which is not open")
@@ -51,12 +92,57 @@ def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | 
             after = _redeemed(account, fact, t)
         case PointsExpired():
             after = _expired(account, fact, t)
-        case RedemptionRefused():
+        case PointsAdded():
+            after = points_added(account, fact, t)
+        case RedemptionRefused() | RequestRefused():
             after = account._replace(version=account.version + 1, last_at=t)
         case _:
-            assert_never(fact)
+            after = _moved(account, fact, t)
     after.check()
     return after
+
+
+def _is_refused_unopened(fact: LedgerFact) -> bool:
+    if not isinstance(fact, RedemptionRefused | RequestRefused):
+        return False
+    return fact.reason in REFUSED_UNOPENED
+
+
+def _moved(account: Account, fact: Movement, t: datetime) -> Account:
+    """Each movement is folded where it is decided."""
+    match fact:
+        case PointsHeld():
+            return held(account, fact, t)
+        case HoldCaptured():
+            return captured(account, fact, t)
+        case HoldReleased() | HoldLapsed():
+            return let_go(account, fact, t)
+        case RedemptionCancelled():
+            return cancelled(account, fact, t)
+        case PointsClawedBack():
+            return clawed_back(account, fact, t)
+        case DeficitWrittenOff():
+            return _written_off(account, fact, t)
+        case PointsDeducted():
+            return points_deducted(account, fact, t)
+        case LotExtended():
+            return extended(account, fact, t)
+        case LotReinstated():
+            return reinstated(account, fact, t)
+        case AwardConfirmed():
+            return confirmed(account, fact, t)
+        case _:
+            assert_never(fact)
+
+
+def _written_off(account: Account, fact: DeficitWrittenOff, t: datetime) -> Account:
+    """What was due of a debit until its date is waived."""
+    if fact.write_off_at > t:
+        raise InvariantError(f"{account.key}: {fact} comes before its date")
+    draft = Draft(account)
+    debit = draft.debit(fact.debit_id)
+    draft.put_debit(debit.written_off(fact.points, in_utc(fact.write_off_at)))
+    return draft.account(t)
 
 
 def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
@@ -104,6 +190,9 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
         account.free + free,
         account.due - covered,
         account.held,
+        account.held_waived,
+        account.added,
+        account.deducted,
         {**account.lots, lot.lot_id: lot},
         debits,
     )
@@ -146,6 +235,7 @@ def _redeemed(account: Account, fact: PointsRedeemed, t: datetime) -> Account:
         allocation,
         t,
         version,
+        fact.points,
     )
     debit.check()
     return account._replace(

@@ -55,7 +55,7 @@ class PostgresStore:
         arguments: list[Any] = [topic, list(partitions)]
         for need in needs:
             arguments.append(need.values)
-            if HORIZON in need.lookup.where:
+            if HORIZON in need.lookup.asked.where:
                 arguments.append(need.horizon)
         async with self._connection() as connection:
             found = await connection.fetchrow(statement, *arguments)
@@ -125,17 +125,28 @@ def load_statement(lookups: tuple[Lookup, ...]) -> str:
     found, slots = [positions], Slots(2)
     for number, lookup in enumerate(lookups, 1):
         table = lookup.table
-        kind = table.types[table.columns.index(lookup.by)]
-        condition = f'"{lookup.by}" = ANY({slots.next(kind + "[]")})'
-        if HORIZON in lookup.where:
-            condition += f" AND ({lookup.where.replace(HORIZON, slots.next('timestamptz'))})"
-        elif lookup.where:
-            condition += f" AND ({lookup.where})"
         found.append(
             f"(SELECT {_arrays(table.columns, number)} FROM {table.name} "
-            f"WHERE {condition}) AS found_{number}"
+            f"WHERE {_condition(lookup, slots)}) AS found_{number}"
         )
     return "SELECT * FROM " + ",\n".join(found)
+
+
+def _condition(lookup: Lookup, slots: Slots) -> str:
+    """Which rows a lookup finds; one that goes through others finds the values there first."""
+    if lookup.through is not None:
+        asked = lookup.asked
+        named = f"SELECT {lookup.through.sql} FROM {asked.table.name}"
+        values = f"ARRAY({named} WHERE {_condition(asked, slots)})"
+    else:
+        kind = lookup.table.types[lookup.table.columns.index(lookup.by)]
+        values = slots.next(kind + "[]")
+    condition = f'"{lookup.by}" = ANY({values})'
+    if HORIZON in lookup.where:
+        condition += f" AND ({lookup.where.replace(HORIZON, slots.next('timestamptz'))})"
+    elif lookup.where:
+        condition += f" AND ({lookup.where})"
+    return condition
 
 
 def _arrays(columns: Iterable[str], number: int) -> str:

@@ -4,6 +4,7 @@ Passes the contract suite of the real adapters. Deterministic: no clock, no rand
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.chain.link import Header
@@ -157,7 +158,10 @@ class MemoryStore:
     def __init__(self, tables: Sequence[Table], lookups: Sequence[Lookup]) -> None:
         self.positions: dict[tuple[str, int], Position] = {}
         self.tables = {
-            table: MemoryTable(table, {look.by for look in lookups if look.table is table})
+            table: MemoryTable(
+                table,
+                {each.by for look in lookups for each in (look, look.asked) if each.table is table},
+            )
             for table in tables
         }
         self.notified = 0
@@ -166,20 +170,27 @@ class MemoryStore:
         """See `Store.load`."""
         rows: dict[Lookup, Sequence[Any]] = {}
         for lookup, values, horizon in needs:
-            table = self.tables[lookup.table]
-            column = lookup.table.columns.index(lookup.by)
-            rows[lookup] = [
-                row
-                for value in dict.fromkeys(values)
-                for row in table.find(column, value)
-                if lookup.test(row, horizon)
-            ]
+            named: Iterable[Any] = values
+            if lookup.through is not None:
+                naming = self._find(lookup.asked, values, horizon)
+                named = [value for row in naming for value in lookup.through.names(row)]
+            rows[lookup] = self._find(lookup, named, horizon)
         positions = {
             partition: self.positions[topic, partition]
             for partition in partitions
             if (topic, partition) in self.positions
         }
         return Loaded(positions, rows)
+
+    def _find(self, lookup: Lookup, values: Iterable[Any], horizon: datetime | None) -> list[Any]:
+        table = self.tables[lookup.table]
+        column = lookup.table.columns.index(lookup.by)
+        return [
+            row
+            for value in dict.fromkeys(values)
+            for row in table.find(column, value)
+            if lookup.test(row, horizon)
+        ]
 
     async def begin(self, position: Position) -> None:
         """See `Store.begin`."""

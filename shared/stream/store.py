@@ -36,13 +36,29 @@ class Lookup:
     """Rows of `table` whose column `by` is one of the values asked for.
 
     `where` narrows it in SQL (`$2` is the horizon), `test` says the same in Python; the contract
-    suite holds them against each other.
+    suite holds them against each other. With `through`, the values are those that other rows name,
+    and what is asked for are values of those other rows' look-up.
     """
 
     table: Table
     by: str
     where: str = ""
     test: Callable[[Any, datetime | None], bool] = field(default=_any_row)
+    through: "Through | None" = None
+
+    @property
+    def asked(self) -> "Lookup":
+        """The look-up whose values and horizon are asked for: its own, unless it goes through."""
+        return self if self.through is None else self.through.lookup
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Through:
+    """Rows that name those that are looked up: `sql` is what one names, `names` says the same."""
+
+    lookup: Lookup
+    sql: str
+    names: Callable[[Any], Iterable[Any]]
 
 
 class Need(NamedTuple):

@@ -1,6 +1,7 @@
 """Stores to hold against the contract, and rows to fill them with."""
 
 import importlib.util
+import json
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import services
 from services.redeem import projection as redeem
 from shared.ledger.account import Lot
+from shared.ledger.stored import AccountRow
 from shared.postgres.migrations import STREAM, migrate
 from shared.postgres.pool import Pool, connect
 from shared.postgres.rows import PostgresStore
@@ -132,9 +134,9 @@ def number(value: int) -> UUID:
     return UUID(int=value)
 
 
-def account(key: str = "shop:jo", version: int = 1, free: int = 0) -> redeem.AccountRow:
+def account(key: str = "shop:jo", version: int = 1, free: int = 0) -> AccountRow:
     """An account's row."""
-    return redeem.AccountRow(key, "active", version, START, free, 0, 0, 0, 0, free, 0, 0)
+    return AccountRow(key, "active", version, START, free, 0, 0, 0, 0, free, 0, 0, 0, 0, 0)
 
 
 def lot(name: int, key: str = "shop:jo", free: int = 5, expires: datetime | None = None) -> Lot:
@@ -161,6 +163,7 @@ CELLS: Mapping[str, st.SearchStrategy[Any]] = {
     "bigint": st.integers(0, 3),
     "bytea": st.binary(max_size=4),
     "timestamptz": INSTANTS,
+    "boolean": st.booleans(),
 }
 NULLABLE = {"version", "receipt_id", "expires_at", "brand"}
 """Columns of these names may be null where the table's own row says so."""
@@ -175,7 +178,8 @@ def _account(row: Any) -> Any:
 
 
 def _debit(row: Any) -> Any:
-    return row._replace(amount=row.covered + row.due + row.waived)
+    covers = json.dumps([[str(number(row.order)), 1], [str(number(row.order + 1)), 1]])
+    return row._replace(amount=row.covered + row.due + row.waived, allocation=covers)
 
 
 SUMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
@@ -208,5 +212,6 @@ def writes_of(projection: Projection) -> st.SearchStrategy[Writes]:
 
 def values_of(lookup: Lookup) -> st.SearchStrategy[list[Any]]:
     """Values to look up."""
+    lookup = lookup.asked
     kind = lookup.table.types[lookup.table.columns.index(lookup.by)]
     return st.lists(CELLS[kind], max_size=5)

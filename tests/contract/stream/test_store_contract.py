@@ -131,7 +131,7 @@ async def test_positions_are_known_by_topic_and_partition(store: Store):
 
 async def test_nothing_is_found_where_nothing_is(store: Store):
     for lookup in LOOKUPS:
-        by_account = lookup.by in {"account", "key"}
+        by_account = lookup.asked.by in {"account", "key"}
         assert await found(store, lookup, ["shop:jo"] if by_account else [number(1)]) == []
         assert await found(store, lookup, []) == []
 
@@ -472,7 +472,7 @@ async def test_every_lookup_goes_by_an_index_of_its_column_from_the_first_row_on
     """Plans are made once, perhaps while a table is empty: they must do when it has grown."""
     pool = (await postgres_ground(projection, database, stack)).pool
     assert pool is not None
-    horizon = ", now()" if HORIZON in lookup.where else ""
+    horizon = ", now()" if HORIZON in lookup.asked.where else ""
     async with pool.acquire() as connection:
         await connection.execute(f"PREPARE looked_up AS {load_statement((lookup,))}")
         plan = await connection.fetch(
@@ -480,9 +480,8 @@ async def test_every_lookup_goes_by_an_index_of_its_column_from_the_first_row_on
         )
     lines = [line.strip() for (line,) in plan]
     assert not [line for line in lines if "Seq Scan" in line]
-    assert [
-        line for line in lines if line.startswith("Index Cond") and f"({lookup.by} = ANY" in line
-    ]
+    for by in {lookup.by, lookup.asked.by}:
+        assert [line for line in lines if line.startswith("Index Cond") and f"({by} = ANY" in line]
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from shared.events.base import POINTS_MAX
 from shared.events.facts import PointsRedeemed, RedemptionRefused, RefusalReason
 from shared.events.topics import RECORD_BYTES_MAX
 from shared.ledger.account import Account, Due, Lot, Status
-from shared.ledger.decide import LOTS_PER_DEBIT_MAX, Short, allocate, credit
+from shared.ledger.covering import LOTS_PER_DEBIT_MAX, Short, allocate
+from shared.ledger.decide import credit
 from shared.program.model import Program
 from tests.stories import (
     ACCOUNT,

@@ -77,7 +77,7 @@ def test_a_redemption_becomes_a_debit_that_names_its_lots():
     assert after.debits == {
         redemption(): Debit(
             *(ACCOUNT, redemption(), DebitKind.REDEMPTION, 110, 110, (), 0),
-            *(((named("L1"), 100), (named("L3"), 10)), at(2), 4),
+            *(((named("L1"), 100), (named("L3"), 10)), at(2), 4, 110),
         )
     }
     assert (after.free, after.redeemed, after.used, after.balance) == (60, 110, 110, 60)

@@ -7,14 +7,16 @@ import pytest
 
 from cli.verify.report import Report
 from cli.verify.sums import check_sums
-from services.redeem.projection import AccountRow, DebitRow
 from shared.ledger.account import Lot
+from shared.ledger.stored import AccountRow, DebitRow
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = UUID(int=1)
-ACCOUNT = AccountRow("shop:ann", "active", 3, T, 100, 30, 10, 0, 0, 60, 0, 0)
+ACCOUNT = AccountRow("shop:ann", "active", 3, T, 100, 30, 10, 0, 0, 60, 0, 0, 0, 0, 0)
 LOT = Lot("shop:ann", ONE, "shop", None, 100, 60, 30, 10, 0, T, T, None, 1)
-DEBIT = DebitRow("shop:ann", ONE, "redemption", 30, 30, 0, 0, "[]", "[]", T, 2)
+COVER = f'[["{ONE}", 30]]'
+PLAIN = (30, None, None, None, None, None)
+DEBIT = DebitRow("shop:ann", ONE, "redemption", 30, 30, 0, 0, "[]", COVER, T, 2, *PLAIN)
 
 
 def found(accounts, lots, debits) -> list[str]:
@@ -31,12 +33,18 @@ def test_an_account_that_adds_up():
 @pytest.mark.parametrize(
     ("accounts", "lots", "debits", "said"),
     [
-        ([ACCOUNT._replace(earned=101)], [LOT], [DEBIT], "earned is 101"),
+        ([ACCOUNT._replace(earned=101)], [LOT], [DEBIT], "101 are earned"),
         ([ACCOUNT._replace(free=61)], [LOT], [DEBIT], "61 are free"),
         ([ACCOUNT._replace(expired=9)], [LOT], [DEBIT], "9 are expired"),
         ([ACCOUNT._replace(clawed_back=1)], [LOT], [DEBIT], "1 are clawed back"),
-        ([ACCOUNT._replace(redeemed=31)], [LOT], [DEBIT], "31 are redeemed or held"),
-        ([ACCOUNT._replace(held=1)], [LOT], [DEBIT], "31 are redeemed or held"),
+        ([ACCOUNT._replace(added=1)], [LOT], [DEBIT], "101 are earned"),
+        ([ACCOUNT._replace(redeemed=31)], [LOT], [DEBIT], "31 are redeemed"),
+        ([ACCOUNT._replace(deducted=1)], [LOT], [DEBIT], "1 are deducted"),
+        ([ACCOUNT._replace(held=1)], [LOT], [DEBIT], "1 are held"),
+        ([ACCOUNT._replace(held_waived=1)], [LOT], [DEBIT], "1 are waived of open holds"),
+        ([ACCOUNT], [LOT], [DEBIT._replace(state="open")], "by its open holds 30"),
+        ([ACCOUNT], [LOT], [DEBIT._replace(kind="adjustment")], "its debits name 30"),
+        ([ACCOUNT], [LOT], [DEBIT._replace(allocation="[]")], "are used, debits hold 0"),
         ([ACCOUNT._replace(due=2)], [LOT], [DEBIT], "2 are due while 60 are free"),
         ([ACCOUNT._replace(written_off=2)], [LOT], [DEBIT], "2 are written off"),
         ([ACCOUNT], [LOT._replace(used=31)], [DEBIT], "31 of its lots are used"),

@@ -1,0 +1,131 @@
+"""Dates that an operator moves: a lot extended or reinstated, a pending award confirmed.
+
+Guarantees: a date only ever moves to where it gives the member more time, and never brings back
+what was clawed. Each move is a fact with who and why. Pure.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from shared.events.commands import ConfirmAward, ExtendLot, ReinstateLot
+from shared.events.facts import RefusalReason
+from shared.events.movements import AwardConfirmed, LotExtended, LotReinstated, RequestRefused
+from shared.ledger.account import Account, InvariantError, in_utc
+from shared.ledger.covering import coverings
+from shared.ledger.draft import Draft
+from shared.ledger.refusing import GIVING_BACK, Refusing
+
+
+def extend(
+    account: Account | None, command: ExtendLot, t: datetime
+) -> LotExtended | RequestRefused:
+    """A later date for a lot that is not past it, or why not. Needs the lot."""
+    refusing = Refusing(command, command.lot_id)
+    if blocked := refusing.unless_open(account, GIVING_BACK):
+        return blocked
+    assert account is not None
+    lot = account.lots.get(command.lot_id)
+    if lot is None:
+        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    if lot.is_past(t):
+        return refusing.because(RefusalReason.LOT_EXPIRED)
+    if lot.expires_at is None or command.expires_at <= lot.expires_at:
+        return refusing.because(RefusalReason.DATE_NOT_LATER)
+    return LotExtended(
+        account=account.key,
+        lot_id=lot.lot_id,
+        expired_at=lot.expires_at,
+        expires_at=command.expires_at,
+        actor=command.actor,
+        reason=command.reason,
+    )
+
+
+def extended(account: Account, fact: LotExtended, t: datetime) -> Account:
+    """The lot has its later date."""
+    draft = Draft(account)
+    lot = draft.lot(fact.lot_id)
+    if lot.expires_at != fact.expired_at or fact.expires_at <= fact.expired_at:
+        raise InvariantError(f"{account.key}: {fact} does not fit {lot}")
+    draft.put_lot(lot._replace(expires_at=in_utc(fact.expires_at)))
+    return draft.account(t)
+
+
+def reinstate(
+    account: Account | None, command: ReinstateLot, t: datetime
+) -> LotReinstated | RequestRefused:
+    """A new date for a lot that is past its own, whose expired points are free again, or why not.
+
+    Needs the lot.
+    """
+    refusing = Refusing(command, command.lot_id)
+    if blocked := refusing.unless_open(account, GIVING_BACK):
+        return blocked
+    assert account is not None
+    lot = account.lots.get(command.lot_id)
+    if lot is None:
+        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    if lot.expires_at is None or not lot.is_past(t) or not lot.expired:
+        return refusing.because(RefusalReason.LOT_NOT_EXPIRED)
+    if command.expires_at <= max(t, lot.active_from):
+        return refusing.because(RefusalReason.DATE_NOT_LATER)
+    draft = Draft(account)
+    _bring_back(draft, lot.lot_id, lot.expired, command.expires_at)
+    return LotReinstated(
+        account=account.key,
+        lot_id=lot.lot_id,
+        points=lot.expired,
+        expired_at=lot.expires_at,
+        expires_at=command.expires_at,
+        covers=coverings(draft.account(account.last_at), t),
+        actor=command.actor,
+        reason=command.reason,
+    )
+
+
+def _bring_back(draft: Draft, lot_id: UUID, points: int, expires_at: datetime) -> None:
+    lot = draft.lot(lot_id)._replace(expires_at=in_utc(expires_at))
+    draft.put_lot(lot.moved(free=points, expired=-points))
+
+
+def reinstated(account: Account, fact: LotReinstated, t: datetime) -> Account:
+    """What had expired is free, or covers what was due."""
+    draft = Draft(account)
+    lot = draft.lot(fact.lot_id)
+    if lot.expires_at != fact.expired_at or lot.expired != fact.points or not lot.is_past(t):
+        raise InvariantError(f"{account.key}: {fact} does not fit {lot}")
+    _bring_back(draft, fact.lot_id, fact.points, fact.expires_at)
+    draft.cover(fact.covers)
+    return draft.account(t)
+
+
+def confirm(
+    account: Account | None, command: ConfirmAward, t: datetime
+) -> AwardConfirmed | RequestRefused:
+    """A pending lot that is active from now on, or why not. Needs the lot."""
+    refusing = Refusing(command, command.lot_id)
+    if blocked := refusing.unless_open(account, GIVING_BACK):
+        return blocked
+    assert account is not None
+    lot = account.lots.get(command.lot_id)
+    if lot is None:
+        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    if lot.active_from <= t or lot.is_past(t):
+        return refusing.because(RefusalReason.LOT_NOT_PENDING)
+    return AwardConfirmed(
+        account=account.key,
+        lot_id=lot.lot_id,
+        active_from=t,
+        actor=command.actor,
+        reason=command.reason,
+    )
+
+
+def confirmed(account: Account, fact: AwardConfirmed, t: datetime) -> Account:
+    """The lot is active."""
+    draft = Draft(account)
+    lot = draft.lot(fact.lot_id)
+    if lot.active_from <= t or fact.active_from > t:
+        raise InvariantError(f"{account.key}: {fact} does not fit {lot}")
+    draft.put_lot(lot._replace(active_from=in_utc(fact.active_from)))
+    return draft.account(t)

@@ -1,0 +1,257 @@
+"""Holds: points set aside for a checkout, then captured, released, or lapsed by date.
+
+Guarantees: a hold protects its points until it lapses, also past the date of their lots; a captured
+amount never exceeds the hold; a hold is closed once. Each decision stands above the fold of its
+fact. Pure: `t` and the program are arguments.
+"""
+
+from datetime import datetime, timedelta
+from math import gcd
+from uuid import UUID
+
+from shared.events.commands import CapturePoints, HoldPoints, ReleasePoints
+from shared.events.facts import RefusalReason
+from shared.events.movements import (
+    HoldCaptured,
+    HoldLapsed,
+    HoldReleased,
+    PointsHeld,
+    RequestRefused,
+)
+from shared.ledger.account import (
+    Account,
+    Debit,
+    DebitKind,
+    HoldState,
+    InvariantError,
+    in_utc,
+)
+from shared.ledger.covering import Short, allocate, covers_of, shares
+from shared.ledger.draft import Draft
+from shared.ledger.giving_back import give_back, take_back
+from shared.ledger.refusing import CORRECTING, GIVING_BACK, SPENDING, Refusing
+from shared.program.model import Program
+from shared.program.policies import Holds
+from shared.program.redemption import Refused, cash_off
+
+Closing = CapturePoints | ReleasePoints
+
+
+def hold(
+    account: Account | None,
+    command: HoldPoints,
+    program: Program | None,
+    hold_id: UUID,
+    t: datetime,
+) -> PointsHeld | RequestRefused:
+    """Points set aside as a redemption would spend them, or why not.
+
+    Needs all lots with free points and all open holds.
+    """
+    refusing = Refusing(command, hold_id, command.points)
+    if program is None:
+        return refusing.because(RefusalReason.PROGRAM_UNKNOWN)
+    if blocked := refusing.unless_open(account, SPENDING):
+        return blocked
+    assert account is not None
+    spendable = account.spendable(t)
+    available = sum([lot.free for lot in spendable])
+    offer = cash_off(program.redemption.cash_off, command.points, available, command.order_minor)
+    if isinstance(offer, Refused):
+        return refusing.offered(offer)
+    allocation = allocate(spendable, offer.points)
+    if isinstance(allocation, Short):
+        return refusing.short(allocation)
+    if limited := _limited(refusing, account, command, program.redemption.holds):
+        return limited
+    return PointsHeld(
+        account=command.account,
+        hold_id=hold_id,
+        asked=command.points,
+        points=offer.points,
+        value_minor=offer.value_minor,
+        money=program.money,
+        order_minor=command.order_minor,
+        program_version=program.version,
+        lapses_at=t + _time_to_live(command, program.redemption.holds),
+        allocation=shares(allocation),
+    )
+
+
+def _time_to_live(command: HoldPoints, rules: Holds) -> timedelta:
+    if command.hold_seconds is None:
+        return rules.lapse_time
+    return timedelta(seconds=command.hold_seconds)
+
+
+def _limited(
+    refusing: Refusing, account: Account, command: HoldPoints, rules: Holds
+) -> RequestRefused | None:
+    """Why the program allows no such hold, if it does not."""
+    if len(account.open_holds()) >= rules.open_most:
+        return refusing.because(
+            RefusalReason.LIMIT_REACHED, limit=rules.open_most, limit_of="open_holds"
+        )
+    if _time_to_live(command, rules) > rules.longest_time:
+        seconds = rules.longest_time // timedelta(seconds=1)
+        return refusing.because(RefusalReason.LIMIT_REACHED, limit=seconds, limit_of="hold_seconds")
+    return None
+
+
+def held(account: Account, fact: PointsHeld, t: datetime) -> Account:
+    """A debit that is an open hold, covered whole by the lots that the decision names."""
+    lapses_at = in_utc(fact.lapses_at)
+    if fact.hold_id in account.debits or lapses_at <= t:
+        raise InvariantError(f"{account.key}: hold {fact.hold_id} is made twice, or too late")
+    draft = Draft(account)
+    draft.use(fact.allocation, t)
+    draft.put_debit(
+        Debit(
+            account=account.key,
+            debit_id=fact.hold_id,
+            kind=DebitKind.HOLD,
+            amount=fact.points,
+            covered=fact.points,
+            owed=(),
+            waived=0,
+            allocation=covers_of(fact.allocation),
+            made_at=t,
+            order=account.version + 1,
+            original=fact.points,
+            value_minor=fact.value_minor,
+            money=fact.money,
+            state=HoldState.OPEN,
+            lapses_at=lapses_at,
+        )
+    )
+    return draft.account(t)
+
+
+def capture(
+    account: Account | None, command: CapturePoints, t: datetime
+) -> HoldCaptured | RequestRefused:
+    """Points of a hold that stay spent; the rest is given back at once. Or why not.
+
+    All of it is always worth whole money; a part has to be, too. Needs the hold and its lots.
+    """
+    refusing = Refusing(command, command.hold_id, command.points)
+    if blocked := refusing.unless_open(account, CORRECTING):
+        return blocked
+    assert account is not None
+    debit = _hold(account, command)
+    if command.points == 0:
+        return refusing.nothing()
+    if refused := _unfit(refusing, debit, command.points) or _not_open(refusing, debit):
+        return refused
+    assert debit is not None
+    points = debit.amount if command.points is None else command.points
+    return HoldCaptured(
+        account=account.key,
+        hold_id=debit.debit_id,
+        points=points,
+        value_minor=points * (debit.value_minor or 0) // debit.original,
+        money=debit.money or "",
+        back=give_back(account, debit, debit.amount - points, t),
+    )
+
+
+def _hold(account: Account, command: Closing) -> Debit | None:
+    """The hold that a command names; a debit that never was one is none."""
+    debit = account.debits.get(command.hold_id)
+    return debit if debit is not None and debit.state is not None else None
+
+
+def _unfit(refusing: Refusing, debit: Debit | None, points: int | None) -> RequestRefused | None:
+    """Why so many points of a hold cannot be captured, whether or not it is open."""
+    if debit is None or points is None:
+        return None
+    multiple = debit.original // gcd(debit.original, debit.value_minor or 0)
+    if points % multiple:
+        return refusing.because(RefusalReason.NOT_A_MULTIPLE, multiple=multiple)
+    if points > debit.original:
+        return refusing.because(RefusalReason.LIMIT_REACHED, limit=debit.original)
+    return None
+
+
+def _not_open(refusing: Refusing, debit: Debit | None) -> RequestRefused | None:
+    """Why a hold cannot be closed: there is none, it has lapsed, it was closed before."""
+    if debit is None:
+        return refusing.because(RefusalReason.HOLD_UNKNOWN)
+    if debit.state is HoldState.LAPSED:
+        return refusing.because(RefusalReason.HOLD_EXPIRED)
+    if debit.state is not HoldState.OPEN:
+        return refusing.because(RefusalReason.HOLD_NOT_OPEN)
+    return None
+
+
+def captured(account: Account, fact: HoldCaptured, t: datetime) -> Account:
+    """The hold is a redemption from now on, in its place among the debits."""
+    draft = Draft(account)
+    debit = _open(draft, fact.hold_id)
+    if fact.points > debit.amount:
+        raise InvariantError(f"{account.key}: more is captured than hold {fact.hold_id} has")
+    debit = take_back(draft, debit, fact.back)
+    _check_amount(debit, fact.points)
+    draft.put_debit(debit._replace(kind=DebitKind.REDEMPTION, state=HoldState.CAPTURED))
+    return draft.account(t)
+
+
+def release(
+    account: Account | None, command: ReleasePoints, t: datetime
+) -> HoldReleased | RequestRefused:
+    """All of a hold comes back, or why not. Needs the hold and its lots."""
+    refusing = Refusing(command, command.hold_id)
+    if blocked := refusing.unless_open(account, GIVING_BACK):
+        return blocked
+    assert account is not None
+    debit = _hold(account, command)
+    if refused := _not_open(refusing, debit):
+        return refused
+    assert debit is not None
+    return HoldReleased(
+        account=account.key,
+        hold_id=debit.debit_id,
+        points=debit.amount,
+        back=give_back(account, debit, debit.amount, t),
+    )
+
+
+def lapse(account: Account, debit: Debit) -> HoldLapsed:
+    """All of an open hold comes back at the instant at which it lapses. Needs its lots."""
+    assert debit.lapses_at is not None
+    return HoldLapsed(
+        account=account.key,
+        hold_id=debit.debit_id,
+        points=debit.amount,
+        lapses_at=debit.lapses_at,
+        back=give_back(account, debit, debit.amount, debit.lapses_at),
+    )
+
+
+def let_go(account: Account, fact: HoldReleased | HoldLapsed, t: datetime) -> Account:
+    """The hold is closed and has nothing any more."""
+    draft = Draft(account)
+    debit = _open(draft, fact.hold_id)
+    state = HoldState.RELEASED
+    if isinstance(fact, HoldLapsed):
+        state = HoldState.LAPSED
+        if debit.lapses_at != fact.lapses_at or fact.lapses_at > t:
+            raise InvariantError(f"{account.key}: hold {fact.hold_id} lapses at another time")
+    if fact.points != debit.amount:
+        raise InvariantError(f"{account.key}: hold {fact.hold_id} has not {fact.points} points")
+    debit = take_back(draft, debit, fact.back)
+    _check_amount(debit, 0)
+    draft.put_debit(debit._replace(state=state))
+    return draft.account(t)
+
+
+def _open(draft: Draft, hold_id: UUID) -> Debit:
+    debit = draft.debit(hold_id)
+    if not debit.is_open_hold:
+        raise InvariantError(f"{draft.before.key}: {hold_id} is no open hold")
+    return debit
+
+
+def _check_amount(debit: Debit, points: int) -> None:
+    if debit.amount != points:
+        raise InvariantError(f"debit {debit.debit_id} has {debit.amount} points, not {points}")

@@ -1,0 +1,75 @@
+"""Refusals of what is asked of an account, as facts with their numbers."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from shared.events import registry
+from shared.events.base import POINTS_MAX
+from shared.events.commands import Command
+from shared.events.facts import RefusalReason, ReturnAssessed
+from shared.events.movements import RequestRefused
+from shared.ledger.account import Account, Status
+from shared.ledger.covering import Short
+from shared.program.redemption import Refused
+
+Asked = Command | ReturnAssessed
+SPENDING = (Status.ACTIVE,)
+"""Status in which an account takes on new debits."""
+CORRECTING = (Status.ACTIVE, Status.EARN_ONLY)
+"""In which holds are captured and operators adjust."""
+GIVING_BACK = (Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN)
+"""In which points come back or are clawed back, and dates are moved."""
+
+
+class Refusing:
+    """Refuses one request; `subject` is the hold, redemption or lot that it is about."""
+
+    def __init__(self, asked: Asked, subject: UUID, points: int | None = None) -> None:
+        self.asked = asked
+        self.subject = subject
+        self.points = points
+
+    def because(
+        self, reason: RefusalReason, *, limit_of: str | None = None, **numbers: int
+    ) -> RequestRefused:
+        """Refused, for this reason, with the numbers that explain it."""
+        return self._refused(reason, numbers, limit_of)
+
+    def _refused(
+        self, reason: RefusalReason, numbers: Mapping[str, int], limit_of: str | None = None
+    ) -> RequestRefused:
+        return RequestRefused(
+            account=self.asked.account,
+            request=registry.TYPE_OF[type(self.asked)],
+            subject=self.subject,
+            asked=self.points,
+            reason=reason,
+            limit_of=limit_of,
+            **{name: min(number, POINTS_MAX) for name, number in numbers.items()},
+        )
+
+    def offered(self, refused: Refused) -> RequestRefused:
+        """Refused by the program's terms of cash off."""
+        return self._refused(refused.reason, refused.numbers)
+
+    def nothing(self) -> RequestRefused:
+        """Refused, since it is about no points at all."""
+        return self.because(RefusalReason.BELOW_MINIMUM, minimum=1)
+
+    def short(self, short: Short) -> RequestRefused:
+        """Refused by the guard of debits."""
+        if short.limit is not None:
+            return self.because(RefusalReason.LIMIT_REACHED, limit=short.limit)
+        return self.because(
+            RefusalReason.INSUFFICIENT_POINTS, available=short.available, missing=short.missing
+        )
+
+    def unless_open(
+        self, account: Account | None, allowed: Collection[Status]
+    ) -> RequestRefused | None:
+        """Refused if there is no account, or it may not do this."""
+        if account is None:
+            return self.because(RefusalReason.ACCOUNT_UNKNOWN)
+        if account.status not in allowed:
+            return self.because(RefusalReason.ACCOUNT_BLOCKED)
+        return None
