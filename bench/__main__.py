@@ -14,8 +14,8 @@ RESULTS = Path("bench/results/latest.json")
 CASES = ("earn", "whole-way", "api", "growth")
 
 
-async def measure(cases: list[str], *, quick: bool) -> list[Figure]:
-    """The figures of these cases, one case after the other."""
+async def measure(cases: list[str], *, quick: bool) -> None:
+    """Measure these cases one after the other; what there is is shown and kept after each."""
     figures: list[Figure] = []
     for case in cases:
         print(f"measuring {case}", flush=True)
@@ -30,7 +30,7 @@ async def measure(cases: list[str], *, quick: bool) -> list[Figure]:
                 sizes = (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000)
                 figures += await growth(sizes)
         show(figures)
-    return figures
+        save(figures, RESULTS)
 
 
 def main() -> None:
@@ -41,8 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := [case for case in arguments.cases if case not in CASES]:
         parser.error(f"no case is called {unknown[0]!r}; there are {', '.join(CASES)}")
-    figures = uvloop.run(measure(arguments.cases or list(CASES), quick=arguments.quick))
-    save(figures, RESULTS)
+    uvloop.run(measure(arguments.cases or list(CASES), quick=arguments.quick))
     print(f"written to {RESULTS}")
 
 
