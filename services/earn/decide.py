@@ -4,14 +4,27 @@ Pure: the same activity, program and cause give the same fact. A purchase gives 
 it is worth nothing; what cannot be rewarded is refused with a reason. Never raises for an input.
 """
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Any
 
-from shared.events.activity import ActivityRecorded, PurchaseRecorded
+from shared.events.activity import ActivityRecorded
+from shared.events.bought import written
 from shared.events.facts import ActivityRefused, PointsEarned
 from shared.events.ids import Cause
 from shared.events.registry import TYPE_OF
-from shared.program.earning import OutOfRange, award
+from shared.events.upstream import Purchase
+from shared.program.earning import Award, OutOfRange, Rewarded, award, counters, rewards
 from shared.program.model import Program
+from shared.program.past import NOTHING, Counter, Past
+
+PastOf = Callable[[Sequence[Counter]], Past]
+"""What counters of the member stand at."""
+
+
+def no_past(_counters: Sequence[Counter]) -> Past:
+    """Of somebody who was never here."""
+    return NOTHING
 
 
 class Refusal(StrEnum):
@@ -24,35 +37,51 @@ class Refusal(StrEnum):
 
 
 def decide(
-    recorded: ActivityRecorded, program: Program | None, cause: Cause
+    recorded: ActivityRecorded, program: Program | None, cause: Cause, past_of: PastOf = no_past
 ) -> PointsEarned | ActivityRefused:
     """The award of a recorded activity, under the version in force at its time (None: no version).
 
-    The award's id is that of the activity's cause.
+    The award's id is that of the activity's cause. `past_of` is asked for the counters that the
+    version reads.
     """
     if program is None:
         at = recorded.activity.occurred_at.isoformat()
         return _refused(recorded, Refusal.NO_PROGRAM_IN_FORCE, f"no version counts at {at}")
-    if not isinstance(recorded, PurchaseRecorded):
-        return _refused(recorded, Refusal.NOT_IN_PROGRAM, "not yet in any program")
-    purchase = recorded.activity
-    if purchase.brand not in program.brands:
-        detail = f"{purchase.brand} is not in version {program.version}"
+    activity = recorded.activity
+    if not isinstance(activity, Rewarded) or not rewards(program, activity):
+        detail = f"no rule of version {program.version} is about it"
+        return _refused(recorded, Refusal.NOT_IN_PROGRAM, detail)
+    if activity.brand not in program.brands:
+        detail = f"{activity.brand} is not in version {program.version}"
         return _refused(recorded, Refusal.OTHER_BRAND, detail)
-    worth = award(program, purchase)
+    worth = award(program, activity, past_of(counters(program, activity)))
     if isinstance(worth, OutOfRange):
         return _refused(recorded, Refusal.OUT_OF_RANGE, worth.detail)
+    return _earned(recorded, activity, program, worth, cause)
+
+
+def _earned(
+    recorded: ActivityRecorded, activity: Rewarded, program: Program, worth: Award, cause: Cause
+) -> PointsEarned:
+    """The fact of an award; of a purchase with what its returns are assessed on."""
+    bought: dict[str, Any] = {}
+    if isinstance(activity, Purchase):
+        bought = {
+            "store": activity.store,
+            "receipt_id": activity.receipt_id,
+            "money": activity.currency,
+            "channel": activity.channel,
+            "lines": tuple([written(line) for line in activity.lines]),
+            "payments": activity.payments,
+        }
     return PointsEarned(
         account=recorded.account,
         award_id=cause.id,
-        activity_type=TYPE_OF[PurchaseRecorded],
-        source=purchase.source,
-        event_id=purchase.event_id,
-        brand=purchase.brand,
-        store=purchase.store,
-        receipt_id=purchase.receipt_id,
-        occurred_at=purchase.occurred_at,
-        money=purchase.currency,
+        activity_type=TYPE_OF[type(recorded)],
+        source=activity.source,
+        event_id=activity.event_id,
+        brand=activity.brand,
+        occurred_at=activity.occurred_at,
         basis_minor=worth.basis_minor,
         program_version=program.version,
         rounding=worth.rounding.value,
@@ -61,6 +90,13 @@ def decide(
         points=worth.points,
         active_from=worth.active_from,
         expires_at=worth.expires_at,
+        desired=worth.desired,
+        caps=worth.caps,
+        also=worth.also,
+        earning_share=worth.earning_share,
+        lots=worth.lots,
+        counted=worth.counted,
+        **bought,
     )
 
 

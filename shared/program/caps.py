@@ -14,6 +14,9 @@ from shared.program.model import Cap, Program
 from shared.program.past import VISITS, ZERO, Counter, Past, period
 from shared.program.rules import Match, Per, Rule, RuleCap, Tiered
 
+EVERY = -1
+"""All rules, as bits."""
+
 
 class Room(NamedTuple):
     """What a cap leaves, before an award."""
@@ -39,6 +42,14 @@ class Room(NamedTuple):
             used=str(self.used),
             over=str(over),
         )
+
+
+class _Read(NamedTuple):
+    """A counter that is read, over which period, and for which rules."""
+
+    name: str
+    per: Per
+    rules: int
 
 
 class Caps:
@@ -72,23 +83,28 @@ class Caps:
         if isinstance(rule, Tiered) and rule.per is not Per.TRANSACTION:
             self._sums[bit] = (f"money:{rule.rule}", rule.per)
 
-    def _read(self) -> Iterator[tuple[str, Per]]:
+    def _read(self) -> Iterator[_Read]:
+        """What is read of the past, and for which rules."""
         if self.on_visits:
-            yield VISITS.name, Per.LIFETIME
-        for _, name, gate in self._gates:
-            yield name, gate.per
-        caps: list[tuple[str, RuleCap | Cap]] = [
-            *(each for of in self._of_rule.values() for each in of),
-            *(each for of in self._of_currency.values() for each in of),
-        ]
-        for name, cap in caps:
-            if cap.per is not Per.TRANSACTION:
-                yield name, cap.per
-        yield from self._sums.values()
+            yield _Read(VISITS.name, Per.LIFETIME, EVERY)
+        for bit, name, gate in self._gates:
+            yield _Read(name, gate.per, bit)
+        for bit, of_rule in self._of_rule.items():
+            for name, cap in of_rule:
+                if cap.per is not Per.TRANSACTION:
+                    yield _Read(name, cap.per, bit)
+        for bit, (name, per) in self._sums.items():
+            yield _Read(name, per, bit)
+        for of_currency in self._of_currency.values():
+            for name, each in of_currency:
+                if each.per is not Per.TRANSACTION:
+                    yield _Read(name, each.per, EVERY)
 
-    def counters(self, day: date) -> list[Counter]:
-        """The counters that an activity of this local day reads."""
-        return [Counter(name, period(per, day)) for name, per in self._counters]
+    def counters(self, day: date, rules: int = EVERY) -> list[Counter]:
+        """The counters that these rules read, for an activity of this local day."""
+        return [
+            Counter(name, period(per, day)) for name, per, bits in self._counters if bits & rules
+        ]
 
     def used_up(self, past: Past, day: date, among: int) -> int:
         """Those of the rules that have given as often as they may."""
@@ -114,8 +130,10 @@ class Caps:
         """The tightest cap on all points of a currency, if it has one."""
         return _tightest(self._of_currency.get(currency, ()), past, day)
 
-    def counted(self, past: Past, day: date, added: Mapping[str, Fraction]) -> tuple[Counted, ...]:
-        """All counters that were read, with what is added to each by its name."""
+    def counted(
+        self, past: Past, day: date, rules: int, added: Mapping[str, Fraction]
+    ) -> tuple[Counted, ...]:
+        """The counters that these rules read, with what is added to each by its name."""
         return tuple(
             Counted(
                 counter=counter.name,
@@ -123,7 +141,7 @@ class Caps:
                 before=str(past[counter]),
                 added=str(added.get(counter.name, ZERO)),
             )
-            for counter in self.counters(day)
+            for counter in self.counters(day, rules)
         )
 
 

@@ -8,7 +8,8 @@ order of lines; every rule that gave something says what, and of those that near
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
+from operator import or_
 from typing import NamedTuple
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
@@ -211,7 +212,8 @@ class _Prepared:
             worth = Award(points, basis, told, why_not, *dates, self._rounding)
         else:
             money = self._money_read(groups, outcome.share)
-            total = self._sums.of(parts, at, money)
+            read = reduce(or_, (group.rules for group in outcome.found.groups), 0)
+            total = self._sums.of(parts, at, read, money)
             largest = total.largest
             told = tuple([self._told(part, total.clipped) for part in parts])
             worth = Award(total.points, basis, told, why_not, *dates, self._rounding)

@@ -73,18 +73,29 @@ class Sums:
             denominator *= part.denominator
         return rounded(numerator, denominator, self.rounding)
 
-    def of(self, parts: Sequence[Part], at: Circumstance, money: Mapping[int, Fraction]) -> Sum:
-        """The sum of parts under caps; `money` is what tiered rules have read."""
-        return _Summing(self, parts, at, money).sum()
+    def of(
+        self, parts: Sequence[Part], at: Circumstance, read: int, money: Mapping[int, Fraction]
+    ) -> Sum:
+        """The sum of parts under caps; `read` are the rules that read something.
+
+        `money` is what tiered rules have read.
+        """
+        return _Summing(self, parts, at, read, money).sum()
 
 
 class _Summing:
     """One sum under caps, or of several currencies."""
 
     def __init__(
-        self, by: Sums, parts: Sequence[Part], at: Circumstance, money: Mapping[int, Fraction]
+        self,
+        by: Sums,
+        parts: Sequence[Part],
+        at: Circumstance,
+        read: int,
+        money: Mapping[int, Fraction],
     ) -> None:
         self.by = by
+        self.read = read
         self.at = at
         self.reached: list[CapReached] = []
         self.clipped: dict[int, Fraction] = {}
@@ -124,7 +135,7 @@ class _Summing:
             ),
             tuple(self.reached),
             self.clipped,
-            self.by.caps.counted(self.at.past, self.at.day, self.added),
+            self.by.caps.counted(self.at.past, self.at.day, self.read, self.added),
         )
 
     def _rounded(self, currency: str) -> tuple[int, int | None]:

@@ -64,6 +64,7 @@ def test_a_purchase_is_an_award_with_all_that_explains_it():
         points=19,
         active_from=purchase.occurred_at,
         expires_at=datetime(2026, 4, 4, tzinfo=UTC),
+        lines=("1\tsku-1\t1\t1999",),
     )
 
 
@@ -136,12 +137,12 @@ def _returned() -> ReturnRecorded:
         ),
     ],
 )
-def test_other_activities_are_not_yet_in_any_program(recorded: ActivityRecorded):
+def test_activities_that_no_rule_is_about_are_in_no_program(recorded: ActivityRecorded):
     assert decided(recorded, SHOP) == ActivityRefused(
         account=ACCOUNT,
         activity_type=registry.TYPE_OF[type(recorded)],
         source="till",
         event_id="event-2",
         reason="not_in_program",
-        detail="not yet in any program",
+        detail="no rule of version 1 is about it",
     )
