@@ -8,10 +8,15 @@ TESSERA := $(BIN)/tessera
 SOURCES := $(wildcard services shared cli tests bench)
 # what `make run` plays: the demo's year of purchases, or `none`
 DATA ?= demo
+# how much of each: make torture MINUTES=30 SEED=7, make races ROUNDS=100, make poison EVENTS=5000
+MINUTES ?= 5
+SEED ?= 1
+ROUNDS ?= 2000
+EVENTS ?= 100000
 # further arguments for pytest: make test ARGS="-k lots -x"
 ARGS ?=
 
-.PHONY: help setup dev run up down test test-containers simulate
+.PHONY: help setup dev run up down test test-containers simulate torture races poison
 .PHONY: fmt lint types check bench contracts lock clean
 
 help: ## this list
@@ -40,6 +45,16 @@ test-containers: dev ## the integration tests on containers (needs Docker)
 
 simulate: dev ## the seeded simulation of the whole system
 	@$(PY) -m pytest tests/simulation $(ARGS)
+
+torture: setup ## real servers and processes under faults (MINUTES=5 SEED=1), added to the page
+	@$(TESSERA) torture --minutes $(MINUTES) --seed $(SEED) \
+		--results docs/reliability --page docs/reliability.md
+
+races: dev ## rounds of callers at once over several API processes (ROUNDS=2000)
+	@TESSERA_RACE_ROUNDS=$(ROUNDS) $(PY) -m pytest -s tests/integration/system/test_race_rounds.py
+
+poison: dev ## bad input in bulk (EVENTS=100000)
+	@TESSERA_POISON=$(EVENTS) $(PY) -m pytest -s tests/integration/system/test_poison_at_volume.py
 
 fmt: dev ## format the code
 	@$(BIN)/ruff format $(SOURCES)

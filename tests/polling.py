@@ -29,3 +29,8 @@ async def eventually(check: Callable[[], Awaitable[T]], seconds_max: int = 30) -
         )
         await asyncio.sleep(PAUSE_SECONDS)
     return answer
+
+
+async def pause() -> None:
+    """Let the others go on before looking again."""
+    await asyncio.sleep(PAUSE_SECONDS)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -32,7 +33,7 @@ from shared.stream.kafka import KafkaLog
 from shared.version import VERSION
 
 PROGRAM = Path(__file__).with_name("bank.yaml")
-TILLS, READERS = 8, 3
+TILLS, READERS = 12, 3
 BEGIN_SECONDS_MAX = 120.0
 RESUME_SECONDS_MAX = 30.0
 DRAIN_SECONDS_MAX = 300.0
@@ -49,6 +50,9 @@ async def torture(
     """One run; the exit code."""
     told = console()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is no news here
+    current = asyncio.current_task()
+    assert current is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     folder = _folder()
     told.print(f"seed {seed}, {minutes:g} minutes, in {folder}")
     machine = Machine(folder)

@@ -45,21 +45,21 @@ Round = tuple[Fault, ...]
 
 PEACE = 0.3
 """Share of the rounds that are peace; how long each lasts is for the one who keeps the quarter."""
-COMPANY = 0.8
-"""Share of the other rounds that have more than kills."""
-KILLS = (1, 2, 2, 3)
+COMPANY = (1, 1, 1, 2)
+"""How many other faults come with the kills of a round."""
+KILLS = (2, 2, 3, 4)
 AT_A_POINT = 0.5
 VICTIMS = ("intake", "intake", "earn", "earn", "earn", "redeem", "redeem", "redeem", "query")
 OTHERS: dict[Kind, int] = {
-    Kind.ZOMBIE: 20,
-    Kind.BROKER: 14,
+    Kind.ZOMBIE: 26,
+    Kind.BROKER: 13,
     Kind.DATABASE: 14,
-    Kind.DATABASE_AT_ONCE: 8,
-    Kind.BACKENDS: 8,
-    Kind.CUT: 12,
-    Kind.SILENT: 12,
-    Kind.STORM: 7,
-    Kind.LOGS_FULL: 5,
+    Kind.DATABASE_AT_ONCE: 11,
+    Kind.BACKENDS: 7,
+    Kind.CUT: 10,
+    Kind.SILENT: 10,
+    Kind.STORM: 5,
+    Kind.LOGS_FULL: 4,
 }
 SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.BROKER: (0.0, 2.0),
@@ -70,6 +70,8 @@ SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.STORM: (0.3, 1.5),
     Kind.LOGS_FULL: (1.0, 4.0),
 }
+ALONE = {Kind.DATABASE, Kind.DATABASE_AT_ONCE, Kind.BACKENDS, Kind.ZOMBIE, Kind.BROKER}
+"""Faults that need the servers to themselves, or take them away."""
 ROUND_SECONDS = 2.5
 """Within which the faults of a round begin."""
 
@@ -82,10 +84,16 @@ def rounds(seed: int) -> Iterator[Round]:
             yield ()
             continue
         faults = [_kill(drawn) for _ in range(drawn.choice(KILLS))]
-        if drawn.random() < COMPANY:
-            [kind] = drawn.choices(list(OTHERS), list(OTHERS.values()))
-            faults.append(_fault(drawn, kind, drawn.choice(_subjects(kind))))
+        faults += [_fault(drawn, k, drawn.choice(_subjects(k))) for k in _company(drawn)]
         yield tuple(faults)
+
+
+def _company(drawn: random.Random) -> list[Kind]:
+    """Other faults than kills: different ones, and no server is away twice at once."""
+    drawn_kinds = drawn.choices(list(OTHERS), list(OTHERS.values()), k=drawn.choice(COMPANY))
+    kinds = list(dict.fromkeys(drawn_kinds))
+    alone = [kind for kind in kinds if kind in ALONE]
+    return alone[:1] or kinds
 
 
 def _kill(drawn: random.Random) -> Fault:

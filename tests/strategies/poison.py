@@ -6,6 +6,7 @@ breaks real ones byte by byte, where only the outcome is known: taken or refused
 
 import gzip
 import json
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -320,6 +321,20 @@ def mutated() -> st.SearchStrategy[bytes]:
         ),
     )
     return st.builds(_changed, whole, st.lists(change, min_size=1, max_size=4))
+
+
+def broken(drawn: random.Random) -> tuple[bytes, Headers]:
+    """The same without Hypothesis, for great numbers: a real record, changed in a few places."""
+    whole, headers = drawn.choice(
+        [(encoded(purchase()), BINARY), (structured(purchase()), STRUCTURED)]
+    )
+    return _changed(whole, [_change(drawn) for _ in range(drawn.randrange(1, 5))]), headers
+
+
+def _change(drawn: random.Random) -> tuple[str, int, Any]:
+    kind = drawn.choice(["cut", "repeat", "write"])
+    what = drawn.randbytes(drawn.randrange(1, 5)) if kind == "write" else drawn.randrange(1, 41)
+    return kind, drawn.randrange(2**16), what
 
 
 def _changed(value: bytes, changes: list[tuple[str, int, Any]]) -> bytes:

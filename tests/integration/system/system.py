@@ -59,7 +59,7 @@ class System:
             for number in range(self._published, self._published + count):
                 member, dollars = str(number % members), 1 + number % 37
                 self.earned[member] += dollars
-                key, value = b"till", _purchase(number, member, dollars)
+                key, value = b"till", purchase(number, member, dollars)
                 headers = [("ce_type", b"retail.purchase.v1")]
                 sent.append(await producer.send(PURCHASES.name, value, key=key, headers=headers))
             await asyncio.gather(*sent)
@@ -187,7 +187,8 @@ async def running_system(*, looked_after: bool = True) -> AsyncIterator[System]:
             await system.host.stop()
 
 
-def _purchase(number: int, member: str, dollars: int) -> bytes:
+def purchase(number: int, member: str, dollars: int) -> bytes:
+    """A purchase of the shop, of whole dollars."""
     return json.dumps(
         {
             "event_id": f"e{number}",
