@@ -1,17 +1,22 @@
 """The rows of earn: the activities that were decided, so that none is decided twice.
 
-The same `Decided.evolve` folds live, at rebuild, in verification and in the simulator.
+An award keeps its purchase, so a return finds it by its receipt; what came back of a receipt is in
+`receipts`. The same `Decided.evolve` folds live, at rebuild, in verification and in the simulator.
 """
 
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.earn.counters import COUNTED, COUNTER, OF_ACCOUNT, Counters
+from services.earn.receipts import RECEIPT, RETURNED, Receipts
 from shared.events.base import instant
-from shared.events.facts import PointsEarned
+from shared.events.facts import PointsEarned, ReturnAssessed, ReturnRefused, ReturnWaiting
 from shared.events.ids import Cause
 from shared.stream.service import Recorded
 from shared.stream.store import Lookup, Rows, Table, Writes
+
+EARNED = "loyalty.points.earned.v1"
 
 
 class DecisionRow(NamedTuple):
@@ -35,42 +40,61 @@ DECISION = Table(
     ("uuid", "text", "bigint", "text", "bytea", "timestamptz", "text", "text", "bigint", "text"),
     "cause",
 )
-TABLES = (DECISION,)
+TABLES = (DECISION, RECEIPT, COUNTER)
 KNOWN = Lookup(DECISION, "cause")
-LOOKUPS = (KNOWN,)
+LOOKUPS = (KNOWN, RETURNED, COUNTED, OF_ACCOUNT)
 
 
 class Decided:
-    """The activities of a batch that are already decided."""
+    """The activities of a batch that are already decided, and their receipts."""
 
     def __init__(self, rows: Rows) -> None:
-        self.known: dict[UUID, bytes] = {row.cause: row.body for row in rows.get(KNOWN, ())}
+        self.known: dict[UUID, DecisionRow] = {row.cause: row for row in rows.get(KNOWN, ())}
+        self.receipts = Receipts(rows.get(RETURNED, ()))
+        self.counters = Counters([*rows.get(COUNTED, ()), *rows.get(OF_ACCOUNT, ())])
         self.decisions: list[DecisionRow] = []
 
     def body_of(self, cause: Cause) -> bytes | None:
-        """See `State.body_of`."""
-        return self.known.get(cause.id)
+        """See `State.body_of`; a purchase is not done with while a return of it still waits."""
+        row = self.known.get(cause.id)
+        return None if row is None or self.receipts.waits(cause.id) else row.body
+
+    def award(self, receipt: UUID) -> PointsEarned | None:
+        """What a receipt earned; None if it is not known, or was not rewarded."""
+        row = self.known.get(receipt)
+        if row is None or row.type != EARNED:
+            return None
+        return PointsEarned.model_validate_json(row.fact)
 
     def evolve(self, recorded: Recorded) -> None:
         """See `State.evolve`."""
-        fact = recorded.fact
-        earned = fact if isinstance(fact, PointsEarned) else None
-        self.known[recorded.cause_id] = recorded.body
-        self.decisions.append(
-            DecisionRow(
-                recorded.cause_id,
-                fact.account,
-                recorded.seq,
-                recorded.type,
-                recorded.body,
-                instant(recorded.time_ms),
-                earned.brand if earned else None,
-                earned.receipt_id if earned else None,
-                earned.points if earned else 0,
-                recorded.value.decode(),
-            )
+        fact, value = recorded.fact, recorded.value.decode()
+        if isinstance(fact, PointsEarned | ReturnAssessed):
+            self.counters.evolve(fact)
+        told: tuple[str | None, str | None, int] = None, None, 0
+        if isinstance(fact, PointsEarned):
+            told = fact.brand, fact.receipt_id, fact.points
+        elif isinstance(fact, ReturnWaiting | ReturnAssessed | ReturnRefused):
+            self.receipts.evolve(fact, value)
+            taken = fact.points if isinstance(fact, ReturnAssessed) else 0
+            told = fact.brand, fact.receipt_id, -taken
+        row = DecisionRow(
+            recorded.cause_id,
+            fact.account,
+            recorded.seq,
+            recorded.type,
+            recorded.body,
+            instant(recorded.time_ms),
+            *told,
+            value,
         )
+        self.known[row.cause] = row
+        self.decisions.append(row)
 
     def writes(self) -> Writes:
         """See `State.writes`."""
-        return {DECISION: self.decisions}
+        return {
+            DECISION: self.decisions,
+            RECEIPT: self.receipts.changed(),
+            COUNTER: self.counters.changed(),
+        }

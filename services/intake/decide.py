@@ -19,7 +19,7 @@ from shared.events import ids, registry
 from shared.events.base import instant, millis
 from shared.events.quarantine import Reason
 from shared.events.topics import DAY_MS, PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
-from shared.events.upstream import Activity, CustomAction, Purchase, Return
+from shared.events.upstream import Activity, CustomAction, Purchase, Return, Void
 
 AHEAD_MS_MAX = DAY_MS
 """How far an event may lie ahead of the broker's time of its record: clocks of shops go wrong."""
@@ -48,6 +48,7 @@ class Recognised(NamedTuple):
 
     `normal` is its JSON, `content` the digest of all but event id and source, `identities` are
     digests of what it may be known by: of a purchase first the receipt, of all the event id.
+    `returned` is the receipt that a return or void is of.
     """
 
     type: str
@@ -55,6 +56,12 @@ class Recognised(NamedTuple):
     normal: bytes
     content: bytes
     identities: tuple[bytes, ...]
+    returned: bytes | None = None
+
+    @property
+    def looked_up(self) -> tuple[bytes, ...]:
+        """Whatever an earlier resolution may be found by."""
+        return self.identities if self.returned is None else (*self.identities, self.returned)
 
 
 class Resolution(NamedTuple):
@@ -206,6 +213,7 @@ def _fields(activity: Activity) -> int:
             count += sum(map(len, map(_FIELDS_SET, activity.payments)))
         case Return():
             count += sum(map(len, map(_FIELDS_SET, activity.lines)))
+            count += sum(map(len, map(_FIELDS_SET, activity.refunds)))
         case CustomAction():
             count += len(activity.attributes)
     return count
@@ -225,11 +233,15 @@ def _recognised(activity: Activity) -> Recognised | Refused:
     content = normal[normal.index(_CONTENT) :]  # no text holds a quote that has no backslash
     event = f"event\0{activity.source}\0{activity.event_id}"
     identities: tuple[bytes, ...] = (ids.digest(event.encode()),)
-    if isinstance(activity, Purchase):
-        receipt = f"receipt\0{activity.brand}\0{activity.receipt_id}"
-        identities = (ids.digest(receipt.encode()), *identities)
+    returned: bytes | None = None
+    if isinstance(activity, Purchase | Return | Void):
+        receipt = ids.digest(f"receipt\0{activity.brand}\0{activity.receipt_id}".encode())
+        if isinstance(activity, Purchase):
+            identities = (receipt, *identities)
+        else:
+            returned = receipt
     return Recognised(
-        wire_type, activity, normal, ids.digest(wire_type.encode() + content), identities
+        wire_type, activity, normal, ids.digest(wire_type.encode() + content), identities, returned
     )
 
 
@@ -258,6 +270,8 @@ class Resolving:
             if earlier.content != event.content:
                 return _conflict(event, identity)
             account = account or earlier.account
+        if account is None and event.returned is not None:
+            account = self._buyer(event.returned)
         if account is None:
             account = self.account_of(event.activity)
         if account is None:
@@ -267,6 +281,11 @@ class Resolving:
             if identity not in self.known:
                 self.found[identity] = Resolution(account, event.content)
         return account
+
+    def _buyer(self, receipt: bytes) -> str | None:
+        """The account that a receipt belongs to, if that is known."""
+        bought = self.known.get(receipt) or self.found.get(receipt)
+        return None if bought is None else bought.account
 
 
 def _conflict(event: Recognised, identity: bytes) -> Refused:

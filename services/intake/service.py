@@ -159,7 +159,7 @@ class Intake:
         Looks again where a brand may have been published a moment ago, and where another process
         was faster with an event: its answer counts.
         """
-        identities = {identity for _, event in taken for identity in event.identities}
+        identities = {identity for _, event in taken for identity in event.looked_up}
         is_refreshed = False
         while identities:
             resolving = Resolving(await self.store.known(identities), self._account_of)

@@ -29,6 +29,7 @@ BATCHED = "application/cloudevents-batch+json"
 TOPIC_OF: Mapping[str, Topic] = {
     "retail.purchase.v1": PURCHASES,
     "retail.return.v1": PURCHASES,
+    "retail.void.v1": PURCHASES,
     "retail.custom-action.v1": PURCHASES,
     "retail.review.v1": REVIEWS,
     "retail.referral.v1": REFERRALS,

@@ -41,6 +41,17 @@ ElapsedTime = Annotated[
 """Time of the clock: the same length in every zone and on every day."""
 
 
+class ReturnPolicy(StrEnum):
+    """How many points a return takes back, of those that its purchase earned."""
+
+    RE_EARN = "re_earn"
+    """All but what the rules give for what was kept."""
+    REFUNDED = "refunded"
+    """What the rules give for what came back."""
+    PROPORTIONAL = "proportional"
+    """The share of the points that came back of the money that earned them."""
+
+
 class Deficit(StrEnum):
     """What becomes of points that a claw-back takes from what was spent already."""
 
@@ -78,8 +89,9 @@ class Holds(Section):
 
 
 class Returns(Section):
-    """What a return does to points that were spent, and a refund to lots past their date."""
+    """What a return takes back, also of points that were spent, and a refund to late lots."""
 
+    policy: ReturnPolicy = ReturnPolicy.RE_EARN
     deficit: Deficit = Deficit.CARRIED
     write_off_after: Period | None = None
     """When what is still due is written off; only with, and always with, `written_off`."""

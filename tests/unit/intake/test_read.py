@@ -81,6 +81,7 @@ def test_the_same_purchase_has_one_normal_form_however_it_is_written(value, head
         (REVIEWS, "loyalty.activity.review.v1", {"rating": 80}),
         (REFERRALS, "loyalty.activity.referral.v1", {"advocate": "7"}),
         (PURCHASES, "loyalty.activity.return.v1", {"type": "retail.return.v1"}),
+        (PURCHASES, "loyalty.activity.void.v1", {"type": "retail.void.v1"}),
         (REVIEWS, "loyalty.activity.purchase.v1", {"type": "retail.purchase.v1"}),
         (
             REVIEWS,

@@ -16,7 +16,7 @@ from services.intake.decide import Recognised, Resolution, Resolving, read
 from services.intake.refusal import Refused
 from shared.events.quarantine import Reason
 from shared.events.topics import PURCHASES
-from tests.strategies.poison import ARRIVED_MS, encoded, purchase
+from tests.strategies.poison import ARRIVED_MS, encoded, line, purchase
 
 Outcome = str | Reason
 
@@ -45,7 +45,7 @@ def resolve(*events: Recognised, known: Any = None, program: str | None = "p") -
     return [outcome(resolving.resolve(one)) for one in events]
 
 
-REVIEW = "retail.review.v1"
+REVIEW, RETURN, VOID = "retail.review.v1", "retail.return.v1", "retail.void.v1"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,31 @@ def test_repeats_and_conflicts(events, outcomes):
         found.append(outcome(resolving.resolve(one)))
         known.update(resolving.found)
     assert found == outcomes
+
+
+@pytest.mark.parametrize(
+    ("events", "outcomes"),
+    [
+        # back from somebody else, or under another card: the receipt says whose it was
+        ([event(), event(2, type=RETURN, receipt_id="r1")], ["p:2", "p:2"]),
+        ([event(), event(2, type=VOID, receipt_id="r1")], ["p:2", "p:2"]),
+        # the receipt is not known yet, or of another brand
+        ([event(2, type=RETURN, receipt_id="r1"), event()], ["p:3", "p:2"]),
+        ([event(), event(2, type=RETURN, receipt_id="r1", brand="b")], ["p:2", "p:3"]),
+        # several returns of one receipt; one that is sent again, one that is not the same
+        ([event(type=RETURN), event(2, type=RETURN, receipt_id="r1")], ["p:2", "p:3"]),
+        ([event(type=RETURN), event(type=RETURN)], ["p:2", "p:2"]),
+        ([event(type=RETURN), event(type=RETURN, lines=[line()])], ["p:2", Reason.CONFLICT]),
+    ],
+)
+def test_a_return_belongs_to_whom_its_receipt_does(events, outcomes):
+    known: dict[bytes, Resolution] = {}
+    found = []
+    for one in events:  # each in a batch of its own
+        resolving = Resolving(dict(known), account_of())
+        found.append(outcome(resolving.resolve(one)))
+        known.update(resolving.found)
+    assert found == outcomes == resolve(*events)
 
 
 def test_a_refused_event_leaves_nothing_behind():

@@ -1,0 +1,280 @@
+"""What a return takes back: the worked examples, every policy, every refusal.
+
+Money is in cents; the plain rule gives a point per dollar.
+"""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from services.earn.returns import RETURNS_MAX
+from shared.events.facts import (
+    ActivityRefused,
+    PointsEarned,
+    ReturnAssessed,
+    ReturnRefused,
+    ReturnWaiting,
+)
+from shared.events.upstream import Purchase
+from tests.earnings import Earnings, returned, void
+from tests.receipts import BASE, line, program, receipt
+
+SHOP = program(BASE)
+
+
+def bought(*amounts: int, **fields: Any) -> Purchase:
+    """A purchase of lines 1, 2, … of these amounts, one piece each."""
+    lines = [line(amount, line_id=str(number)) for number, amount in enumerate(amounts, 1)]
+    return receipt(*lines, **fields)
+
+
+def assessed(facts: list[BaseModel]) -> ReturnAssessed:
+    [fact] = facts
+    assert isinstance(fact, ReturnAssessed), fact
+    return fact
+
+
+def refusal(facts: list[BaseModel]) -> dict[str, Any]:
+    [fact] = facts
+    assert isinstance(fact, ReturnRefused), fact
+    return fact.model_dump(include={"reason", "line_id", "bought", "returned"}, exclude_none=True)
+
+
+# the worked examples
+
+
+def test_e7_an_order_that_is_returned_whole_gives_back_what_it_earned():
+    shop = Earnings(SHOP)
+    shop.take(bought(4995))
+    assert assessed(shop.take(returned(("1", 1, 4995)))).points == shop.earned == 49
+
+
+@pytest.mark.parametrize(
+    ("policy", "points"), [("proportional", 35), ("re_earn", 20), ("refunded", 20)]
+)
+def test_r1_product_rules_beside_a_rule_per_amount(policy: str, points: int):
+    rules = [
+        {"rule": "unit", "kind": "per_amount", "points": 1, "per_minor": 1},
+        {"rule": "a", "kind": "fixed", "points": 10, "match": {"sku": ["A"]}},
+        {"rule": "b", "kind": "fixed", "points": 20, "match": {"sku": ["B"]}},
+    ]
+    shop = Earnings(program(*rules, returns={"policy": policy}))
+    lines = [
+        line(amount, line_id=sku, sku=sku) for sku, amount in (("A", 10), ("B", 10), ("C", 20))
+    ]
+    shop.take(receipt(*lines))
+    fact = assessed(shop.take(returned(("C", 1, 20))))
+    assert (shop.earned, fact.points, fact.policy) == (70, points, policy)
+
+
+def test_r8_the_order_is_cancelled_and_takes_back_what_it_earned():
+    shop = Earnings(SHOP)
+    shop.take(bought(2199))
+    assert assessed(shop.take(void())).points == 21
+
+
+def test_c46_a_receipt_that_comes_back_in_small_steps_gives_back_everything():
+    shop = Earnings(program({**BASE, "per_minor": 1000}))
+    shop.take(bought(2000))
+    steps = [shop.take(returned(("1", 0, 500), event=f"step-{n}")) for n in range(4)]
+    assert [assessed(step).points for step in steps] == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("later", [{**BASE, "points": 2}, None])
+def test_c13_the_rules_of_the_day_of_purchase_count(later: dict[str, Any] | None):
+    shop = Earnings(SHOP)
+    shop.take(bought(5000))
+    rules = [later] if later else []
+    shop.publish(program(*rules, version=2, effective_from="2026-03-04"))
+    assert assessed(shop.take(void())).points == 50
+
+
+# sums that can be checked by hand
+
+
+def test_an_assessment_shows_its_sum():
+    shop = Earnings(SHOP)
+    shop.take(bought(1050, 1099))
+    shop.take(returned(("1", 1, 1050)))
+    fact = assessed(shop.take(returned(("2", 0, 99), event="return-2")))
+    assert (fact.earned, fact.earned_on_kept, fact.owed) == (21, 10, 11)
+    assert (fact.clawed_before, fact.points) == (11, 0)
+    assert [(share.basis_minor, share.exact) for share in fact.breakdown] == [(1000, "10")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "steps"),
+    [("re_earn", [11, 10]), ("refunded", [10, 11]), ("proportional", [10, 11])],
+)
+def test_every_policy_takes_back_everything_in_the_end(policy: str, steps: list[int]):
+    shop = Earnings(program(BASE, returns={"policy": policy}))
+    shop.take(bought(1050, 1099))
+    taken = [
+        assessed(shop.take(returned(("1", 1, 1050)))).points,
+        assessed(shop.take(void())).points,
+    ]
+    assert taken == steps
+
+
+@pytest.mark.parametrize(("lines", "points"), [(("1", 1, 1000), 5), (("2", 1, 1000), 5)])
+def test_without_money_or_basis_the_proportion_is_of_what_there_is(
+    lines: tuple[str, int, int], points: int
+):
+    visit = {"rule": "visit", "kind": "per_visit", "points": 10}
+    shop = Earnings(program(visit, returns={"policy": "proportional"}))
+    shop.take(bought(1000, 1000))
+    assert assessed(shop.take(returned(lines))).points == points
+
+
+def test_a_visit_counts_as_long_as_anything_is_kept():
+    shop = Earnings(program({"rule": "visit", "kind": "per_visit", "points": 10}))
+    shop.take(bought(1000, 1000))
+    assert assessed(shop.take(returned(("1", 1, 1000)))).points == 0
+    assert assessed(shop.take(returned(("2", 1, 1000), event="return-2"))).points == 10
+
+
+@pytest.mark.parametrize(
+    ("refunds", "points"),
+    [
+        ([], 40),
+        ([{"method": "card", "amount_minor": 5000}], 50),
+        ([{"method": "points", "amount_minor": 2000}], 30),
+    ],
+)
+def test_a_receipt_that_was_paid_with_points_in_part(refunds: list[dict[str, Any]], points: int):
+    """$100, $20 of it paid with points, which earns nothing: 80. Half of it comes back."""
+    paid = [{"method": "points", "amount_minor": 2000}, {"method": "card", "amount_minor": 8000}]
+    shop = Earnings(SHOP)
+    shop.take(bought(5000, 5000, payments=paid))
+    fact = assessed(shop.take(returned(("1", 1, 5000), refunds=refunds)))
+    assert (fact.earned, fact.points) == (80, points)
+
+
+def test_tax_goes_back_with_the_money_of_its_line():
+    shop = Earnings(program({**BASE, "tax": "in"}))
+    shop.take(receipt(line(2000, tax_minor=200, quantity=2)))
+    fact = assessed(shop.take(returned(("1", 1, 1000))))
+    assert (fact.earned, fact.earned_on_kept) == (22, 11)
+
+
+def test_lines_with_one_id_come_back_in_their_order():
+    shop = Earnings(program(BASE, {**BASE, "rule": "a", "match": {"sku": ["A"]}}))
+    shop.take(receipt(line(1000, sku="A"), line(1000, sku="B")))
+    assert assessed(shop.take(returned(("1", 1, 1000)))).points == 20
+    assert assessed(shop.take(returned(("1", 1, 1000), event="return-2"))).points == 10
+
+
+def test_an_award_of_nothing_gives_nothing_back():
+    shop = Earnings(SHOP)
+    shop.take(bought(99))
+    fact = assessed(shop.take(void()))
+    assert (fact.earned, fact.points) == (0, 0)
+
+
+def test_keeping_less_never_gives_points():
+    """The rule that stands alone gives less than the other one: without its line, more is kept."""
+    alone = {
+        "rule": "alone",
+        "kind": "fixed",
+        "points": 1,
+        "stackable": False,
+        "match": {"sku": ["A"]},
+    }
+    shop = Earnings(program(BASE, alone))
+    shop.take(receipt(line(100, line_id="1", sku="A"), line(5000, line_id="2")))
+    fact = assessed(shop.take(returned(("1", 1, 100))))
+    assert (fact.earned, fact.earned_on_kept, fact.owed, fact.points) == (1, 50, 0, 0)
+
+
+# before the purchase
+
+
+def test_a_return_that_comes_first_waits_for_its_purchase():
+    shop = Earnings(SHOP)
+    [waits] = shop.take(returned(("1", 1, 1000)))
+    assert isinstance(waits, ReturnWaiting)
+    award, fact = shop.take(bought(1000, 2000))
+    assert isinstance(award, PointsEarned)
+    assert (award.points, assessed([fact]).points) == (30, 10)
+    assert shop.take(bought(1000, 2000), returned(("1", 1, 1000))) == []
+
+
+def test_all_that_waits_is_decided_in_the_order_in_which_it_came():
+    shop = Earnings(SHOP)
+    facts = shop.take(
+        returned(("1", 1, 1000)), void(), returned(("2", 1, 2000)), bought(1000, 2000)
+    )
+    said = [type(fact) for fact in facts]
+    assert said == [ReturnWaiting, ReturnWaiting, PointsEarned, ReturnAssessed, ReturnAssessed]
+    assert shop.clawed == shop.earned == 30
+
+
+def test_what_waits_too_much_is_refused_when_the_purchase_comes():
+    shop = Earnings(SHOP)
+    shop.take(returned(("1", 1, 9000)))
+    _, fact = shop.take(bought(1000))
+    assert refusal([fact])["reason"] == "more_than_bought"
+    assert assessed(shop.take(void())).points == 10
+
+
+def test_a_return_of_a_purchase_that_nothing_rewards_is_refused():
+    shop = Earnings(program(BASE, effective_from="2026-04-01"))
+    [refused] = shop.take(bought(1000))
+    assert isinstance(refused, ActivityRefused)
+    assert refusal(shop.take(void())) == {"reason": "purchase_not_rewarded"}
+
+
+# refusals, the first reason is told
+
+
+@pytest.mark.parametrize(
+    ("back", "said"),
+    [
+        (returned(("3", 9, 1)), {"reason": "line_unknown", "line_id": "3"}),
+        (
+            returned(("2", 1, 2001)),
+            {"reason": "more_than_bought", "line_id": "2", "bought": 2000, "returned": 2001},
+        ),
+        (
+            returned(("2", 2, 9999)),
+            {"reason": "more_than_bought", "line_id": "2", "bought": 1, "returned": 2},
+        ),
+        (
+            returned(("1", 0, 600), ("1", 0, 600)),
+            {"reason": "more_than_bought", "line_id": "1", "bought": 1000, "returned": 1200},
+        ),
+        (
+            returned(("1", 1, 1000), refunds=[{"method": "cash", "amount_minor": 1}]),
+            {"reason": "more_than_paid", "bought": 0, "returned": 1},
+        ),
+        (returned(("3", 1, 1000), currency="EUR"), {"reason": "other_currency"}),
+    ],
+)
+def test_a_return_that_cannot_be(back: Any, said: dict[str, Any]):
+    shop = Earnings(SHOP)
+    shop.take(bought(1000, 2000))
+    assert refusal(shop.take(back)) == said
+    assert assessed(shop.take(void())).points == 30
+
+
+def test_what_came_back_before_counts():
+    shop = Earnings(SHOP)
+    shop.take(bought(1000))
+    shop.take(returned(("1", 1, 700)))
+    assert refusal(shop.take(returned(("1", 0, 301), event="return-2"))) == {
+        "reason": "more_than_bought",
+        "line_id": "1",
+        "bought": 1000,
+        "returned": 1001,
+    }
+
+
+def test_returns_of_one_receipt_are_limited():
+    said = {"reason": "too_many_returns", "bought": RETURNS_MAX, "returned": RETURNS_MAX + 1}
+    known, unknown = Earnings(SHOP), Earnings(SHOP)
+    known.take(bought(1000))
+    for shop in (known, unknown):
+        steps = [returned(("1", 0, 1), event=f"step-{n}") for n in range(RETURNS_MAX)]
+        shop.take(*steps)
+        assert refusal(shop.take(returned(("1", 0, 1), event="one-more"))) == said
