@@ -187,6 +187,66 @@ def test_keeping_less_never_gives_points():
     assert (fact.earned, fact.earned_on_kept, fact.owed, fact.points) == (1, 50, 0, 0)
 
 
+# caps and counters go back in the window of the purchase
+
+CAPPED = program({**BASE, "caps": [{"per": "month", "points": 100}]})
+
+
+@pytest.mark.parametrize(
+    ("kept", "clawed", "room"), [(0, 100, 100), (5_000, 50, 50), (10_000, 0, 0), (12_000, 0, 0)]
+)
+def test_a_cap_has_room_again_for_what_came_back(kept: int, clawed: int, room: int):
+    shop = Earnings(CAPPED)
+    shop.take(bought(15_000, at="2026-03-03T12:00:00Z"))
+    back = returned(("1", 0, 15_000 - kept), occurred_at="2026-04-01T12:00:00Z")
+    assert assessed(shop.take(back)).points == clawed
+    for number, (day, points) in enumerate((("2026-03-31", room), ("2026-04-01", 100)), 2):
+        fields = {"receipt_id": f"receipt-{number}", "event_id": f"event-{number}"}
+        [award] = shop.take(bought(20_000, at=f"{day}T12:00:00Z", **fields))
+        assert isinstance(award, PointsEarned)
+        assert award.points == points
+
+
+def test_a_cap_that_was_reached_stays_so_for_what_was_kept():
+    """The cap had 20 left when it was bought: of 50 kept, 20 still count."""
+    shop = Earnings(CAPPED)
+    shop.take(bought(8_000, receipt_id="receipt-0", event_id="event-0"))
+    shop.take(bought(15_000))
+    fact = assessed(shop.take(returned(("1", 0, 10_000))))
+    assert (fact.earned, fact.earned_on_kept, fact.points) == (20, 20, 0)
+
+
+def test_a_purchase_that_came_back_whole_was_no_visit():
+    first = {**BASE, "rule": "welcome", "kind": "fixed", "match": {"first_purchase": True}}
+    del first["per_minor"]
+    shop = Earnings(program({**first, "points": 500}))
+    shop.take(bought(100), void())
+    [again] = shop.take(bought(100, receipt_id="receipt-2", event_id="event-2"))
+    [third] = shop.take(bought(100, receipt_id="receipt-3", event_id="event-3"))
+    assert isinstance(again, PointsEarned)
+    assert isinstance(third, PointsEarned)
+    assert (again.points, third.points) == (500, 0)
+
+
+def test_other_currencies_go_back_too():
+    status = {**BASE, "rule": "status", "points": 2, "currency": "status"}
+    currencies = [
+        {"currency": "points", "spendable": True},
+        {"currency": "status", "spendable": False},
+    ]
+    shop = Earnings(program(BASE, status, currencies=currencies))
+    shop.take(bought(1000, 2000))
+    taken = [
+        assessed(shop.take(returned((line_id, 1, amount), event=line_id)))
+        for line_id, amount in (("1", 1000), ("2", 2000))
+    ]
+    assert [fact.points for fact in taken] == [10, 20]
+    assert [[(also.currency, also.points) for also in fact.also] for fact in taken] == [
+        [("status", 20)],
+        [("status", 40)],
+    ]
+
+
 # before the purchase
 
 
