@@ -35,6 +35,10 @@ SELECTIONS: list[dict[str, Any]] = [
     *({**one, **other} for one, other in combinations(ONE_FIELD[4:], 2)),
 ]
 NUMBERS = [1, 2, 10, "1/3", "3/2", "0.07"]
+RATES = [
+    {"from_minor": 500, "points": 1, "per_minor": 100},
+    {"from_minor": 2_000, "points": "3/2", "per_minor": 99},
+]
 KINDS: list[dict[str, Any]] = [
     *(
         {"kind": "per_amount", "points": points, "per_minor": step, "steps": steps, "tax": tax}
@@ -42,6 +46,13 @@ KINDS: list[dict[str, Any]] = [
             NUMBERS, [1, 7, 100, 1000], ["linear", "whole_steps"], ["in", "out"]
         )
     ),
+    *(
+        {"kind": "per_item", "points": points, "items": items, "steps": steps}
+        for points, items, steps in product(NUMBERS, [1, 2, 3], ["linear", "whole_steps"])
+    ),
+    *([{"kind": "cash_back", "share": share} for share in ("2%", "1/3", "0.07%")] * 6),
+    *([{"kind": "tiered", "rates": RATES, "steps": steps} for steps in ("linear", "whole_steps")])
+    * 8,
     *([{"kind": "per_visit", "points": points} for points in NUMBERS] * 4),
     *([{"kind": "multiplier", "factor": factor} for factor in (2, 3, "3/2", "1.1")] * 10),
     *([{"kind": "fixed", "points": points} for points in NUMBERS] * 4),
@@ -66,16 +77,20 @@ rules = st.tuples(
     st.booleans(),
 )
 lines = st.builds(
-    lambda amount, tax, fields: line(amount, tax_minor=tax, **fields),
+    lambda amount, tax, pieces, fields: line(amount, tax_minor=tax, quantity=pieces, **fields),
     st.integers(0, 5_000),
     st.integers(0, 300),
+    st.integers(0, 5),
     st.sampled_from(LINES),
 )
 receipts: st.SearchStrategy[Purchase] = st.builds(
-    lambda of, brand, store: receipt(*of, brand=brand, store=store),
+    lambda of, brand, store, paid: receipt(
+        *of, brand=brand, store=store, payments=[{"method": "points", "amount_minor": paid}]
+    ),
     st.lists(lines, min_size=1, max_size=6),
     st.sampled_from(VALUES["brand"]),
     st.sampled_from([None, *VALUES["store"]]),
+    st.sampled_from([0, 0, 0, 700, 3_001, 10**6]),
 )
 
 
@@ -84,7 +99,7 @@ def _program(drawn: list[tuple[dict[str, Any], ...]], rounding: str) -> Program:
     written: list[dict[str, Any]] = []
     for number, (kind, match, exclude, narrow) in enumerate(drawn):
         rule = {"rule": f"rule-{number}", "match": match, "exclude": exclude, **kind}
-        base = [each["rule"] for each in written if each["kind"].startswith("per_")]
+        base = [each["rule"] for each in written if each["kind"] not in {"multiplier", "fixed"}]
         if narrow and base and rule["kind"] == "multiplier":
             rule["rules"] = base[:1] * 2
         written.append(rule)

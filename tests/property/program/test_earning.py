@@ -11,6 +11,7 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import assert_never
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,17 @@ from shared.events.ids import activity_cause
 from shared.events.upstream import Purchase, PurchaseLine
 from shared.program.earning import Award
 from shared.program.model import Program
-from shared.program.rules import EarnRule, Fixed, Multiplier, PerAmount, PerVisit
+from shared.program.rules import (
+    Action,
+    CashBack,
+    Fixed,
+    Multiplier,
+    PerAmount,
+    PerItem,
+    PerVisit,
+    PurchaseRule,
+    Tiered,
+)
 from shared.program.sums import rounded
 from tests.receipts import earned
 from tests.strategies.programs import VALUES, lines, programs, receipts
@@ -30,7 +41,7 @@ from tests.strategies.programs import VALUES, lines, programs, receipts
 LINE_FIELDS = [field for field in VALUES if field not in {"brand", "store"}]
 
 
-def reads(rule: EarnRule, purchase: Purchase, line: PurchaseLine) -> bool:
+def reads(rule: PurchaseRule, purchase: Purchase, line: PurchaseLine) -> bool:
     """The definition: every list of match holds the value, no list of exclude does."""
     for field in VALUES:
         value = getattr(line if field in LINE_FIELDS else purchase, field)
@@ -42,30 +53,59 @@ def reads(rule: EarnRule, purchase: Purchase, line: PurchaseLine) -> bool:
     return True
 
 
-def lines_of(rule: EarnRule, purchase: Purchase) -> list[PurchaseLine]:
+def lines_of(rule: PurchaseRule, purchase: Purchase) -> list[PurchaseLine]:
     return [line for line in purchase.lines if reads(rule, purchase, line)]
 
 
-def money(rule: PerAmount, line: PurchaseLine) -> int:
+Measured = PerAmount | CashBack | Tiered | PerItem
+
+
+def measure(rule: Measured, line: PurchaseLine) -> int:
+    if isinstance(rule, PerItem):
+        return line.quantity
     return line.amount_minor + (line.tax_minor if rule.tax == "in" else 0)
 
 
-def worth(rule: PerAmount, amount: int) -> Fraction:
-    steps = Fraction(amount, rule.per_minor)
-    return rule.points * (steps if rule.steps == "linear" else steps.__floor__())
+def share(purchase: Purchase) -> Fraction:
+    """The part of a purchase that was not paid with points."""
+    total = sum(line.amount_minor + line.tax_minor for line in purchase.lines)
+    paid = sum(each.amount_minor for each in purchase.payments if each.method == "points")
+    return Fraction(max(0, total - paid), total) if total else Fraction(1)
 
 
-def of_amount(rule: PerAmount, times: Sequence[Multiplier], purchase: Purchase) -> Fraction:
-    """Every level of the factors counts what the money at or above it is worth."""
+def worth(rule: Measured, measured: int, purchase: Purchase) -> Fraction:
+    """What a measure is worth by itself; of several rates that of all that the rule reads."""
+    amount = Fraction(measured) if isinstance(rule, PerItem) else measured * share(purchase)
+    match rule:
+        case CashBack():
+            return rule.share * amount
+        case PerItem():
+            points, steps = rule.points, amount / rule.items
+        case PerAmount():
+            points, steps = rule.points, amount / rule.per_minor
+        case Tiered():
+            read = sum(measure(rule, line) for line in lines_of(rule, purchase)) * share(purchase)
+            rates = [rate for rate in rule.rates if rate.from_minor <= read]
+            if not rates:
+                return Fraction(0)
+            points, steps = rates[-1].points, amount / rates[-1].per_minor
+        case _:
+            assert_never(rule)
+    return points * (steps if rule.steps == "linear" else steps.__floor__())
+
+
+def of_amount(rule: Measured, times: Sequence[Multiplier], purchase: Purchase) -> Fraction:
+    """Every level of the factors counts what the measure at or above it is worth."""
     factors = []
     for line in lines_of(rule, purchase):
         factor = Fraction(1)
         for multiplier in times:
             factor *= multiplier.factor if reads(multiplier, purchase, line) else 1
-        factors.append((factor, money(rule, line)))
+        factors.append((factor, measure(rule, line)))
     points, below = Fraction(0), Fraction(0)
     for level in sorted({factor for factor, _ in factors}):
-        points += (level - below) * worth(rule, sum(m for f, m in factors if f >= level))
+        above = sum(m for f, m in factors if f >= level)
+        points += (level - below) * worth(rule, above, purchase)
         below = level
     return points
 
@@ -88,13 +128,13 @@ def exact_points(program: Program, purchase: Purchase) -> Iterator[Fraction]:
             if isinstance(each, Multiplier) and (each.rules is None or rule.rule in each.rules)
         ]
         match rule:
-            case PerAmount():
+            case PerAmount() | CashBack() | Tiered() | PerItem():
                 yield of_amount(rule, times, purchase)
             case PerVisit():
                 yield of_visit(rule, times, purchase)
             case Fixed():
                 yield rule.points if lines_of(rule, purchase) else Fraction(0)
-            case Multiplier():
+            case Multiplier() | Action():
                 pass
 
 
@@ -139,8 +179,10 @@ def test_3_a_split_line_gives_the_same(program, purchase, data):
     for line in purchase.lines:
         amount = data.draw(st.integers(0, line.amount_minor))
         tax = data.draw(st.integers(0, line.tax_minor))
-        rest = {"amount_minor": line.amount_minor - amount, "tax_minor": line.tax_minor - tax}
-        parts.append(line.model_copy(update={"amount_minor": amount, "tax_minor": tax}))
+        pieces = data.draw(st.integers(0, line.quantity))
+        one = {"amount_minor": amount, "tax_minor": tax, "quantity": pieces}
+        rest = {name: getattr(line, name) - part for name, part in one.items()}
+        parts.append(line.model_copy(update=one))
         parts.append(line.model_copy(update=rest))
     assert earned(program, with_lines(purchase, *parts)) == earned(program, purchase)
 
