@@ -12,9 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
-from services.earn import kept
 from services.earn.counters import added_by
-from services.earn.kept import CameBack, Excess
 from shared.events.bought import purchase
 from shared.events.facts import (
     Counted,
@@ -27,7 +25,9 @@ from shared.events.facts import (
     TakenBackIn,
 )
 from shared.events.upstream import Purchase
+from shared.program import kept
 from shared.program.earning import OutOfRange, award
+from shared.program.kept import CameBack, Excess
 from shared.program.model import Program
 from shared.program.past import ZERO, Counter, Past
 from shared.program.policies import ReturnPolicy

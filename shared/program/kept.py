@@ -72,7 +72,7 @@ class Excess(NamedTuple):
 def everything_left(bought: Purchase, back: CameBack) -> tuple[LineBack, ...]:
     """The lines, or parts of lines, that have not come back yet."""
     left: dict[str, Part] = {}
-    for line, returned in _split(bought, back):
+    for line, returned in split(bought, back):
         whole = Part(line.quantity, line.amount_minor)
         left[line.line_id] = left.get(line.line_id, NOTHING).plus(whole.without(returned))
     return tuple(
@@ -114,7 +114,7 @@ def excess_refund(bought: Purchase, back: CameBack) -> Excess | None:
 def kept(bought: Purchase, back: CameBack) -> Purchase:
     """The purchase without what came back."""
     lines = []
-    for line, returned in _split(bought, back):
+    for line, returned in split(bought, back):
         left = Part(line.quantity, line.amount_minor).without(returned)
         if line.line_id not in back.lines:
             lines.append(line)
@@ -128,7 +128,7 @@ def returned(bought: Purchase, back: CameBack) -> Purchase:
     """What came back, as a purchase of its own."""
     lines = tuple(
         _part(line, part)
-        for line, part in _split(bought, back)
+        for line, part in split(bought, back)
         if part != NOTHING or line.line_id in back.lines
     )
     paid = {payment.method: payment.amount_minor for payment in _kept_payments(bought, back)}
@@ -139,7 +139,7 @@ def returned(bought: Purchase, back: CameBack) -> Purchase:
     return bought.model_copy(update={"lines": lines, "payments": payments})
 
 
-def _split(bought: Purchase, back: CameBack) -> Iterable[tuple[PurchaseLine, Part]]:
+def split(bought: Purchase, back: CameBack) -> Iterable[tuple[PurchaseLine, Part]]:
     """Each line with what came back of it."""
     waiting = dict(back.lines)
     for line in bought.lines:
