@@ -54,7 +54,9 @@ class Balances(OfAccount):
     redeemed: int
     expired: Annotated[int, Field(description="By date, whether or not a sweep wrote it down")]
     clawed_back: int
-    written_off: int
+    written_off: Annotated[int, Field(description="Of what was due: given by the program")]
+    added: Annotated[int, Field(description="By operators, besides what was earned")]
+    deducted: Annotated[int, Field(description="By operators, besides what was redeemed")]
     next_expiry: NextExpiry | None
 
 
@@ -148,6 +150,48 @@ class RedemptionMade(Answer):
     balance: Annotated[int, Field(description="The account's balance after it")]
     decided_at: datetime
     token: Annotated[str, TOKEN]
+
+
+class HoldStatus(StrEnum):
+    """What has become of a hold by now, whether or not it is written down."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    LAPSED = "lapsed"
+
+
+class Hold(Answer):
+    """Points set aside: at first `points`; `spent` is what was captured and not cancelled since."""
+
+    hold_id: UUID
+    status: HoldStatus
+    points: int
+    spent: int
+    value_minor: Annotated[int, Field(description="The cash off that all of it buys")]
+    money: Annotated[str, Field(examples=["USD"])]
+    made_at: datetime
+    lapses_at: datetime
+
+
+class HoldSeen(OfAccount):
+    """One hold."""
+
+    hold: Hold
+
+
+class OpenHolds(OfAccount):
+    """The open holds, oldest first."""
+
+    holds: list[Hold]
+
+
+class PendingRequest(Answer):
+    """Accepted and on the log, not decided yet: ask again at `status_url`."""
+
+    request_id: UUID
+    status: RedemptionStatus
+    status_url: str
 
 
 class PendingRedemption(Answer):

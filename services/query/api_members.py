@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from services.query.answers import Balances, Entries, Expiries, Lots, LotState
 from services.query.context import (
+    Context,
     MemberId,
     Parts,
     ProgramName,
@@ -21,8 +22,10 @@ from services.query.context import (
 from services.query.limits import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX
 from services.query.problems import Code, Problem, documented
 from services.query.reading import BALANCES, ENTRIES, EXPIRIES, LOTS, Snapshot
+from services.query.settling import UNSETTLED, account_at, balances_row, expiry_rows, lot_rows
 from services.query.tokens import HEADER
 from shared.events.base import EPOCH
+from shared.ledger.account import Account
 
 router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members"])
 
@@ -60,7 +63,10 @@ async def balances(request: Request, program: ProgramName, member: MemberId) -> 
     snapshot = await parts.reader.read(BALANCES, account, tokens=tokens)
     if not snapshot.is_open:
         raise await parts.unknown(program)
-    row = snapshot.rows[0]
+    row: Mapping[str, Any] = snapshot.rows[0]
+    if row["unsettled"]:
+        snapshot, settled = await _settled(request, parts, account)
+        row = balances_row(settled, snapshot.rows[0]["as_of"])
     available, pending, held, deficit = (
         row["available"],
         row["pending"],
@@ -83,6 +89,8 @@ async def balances(request: Request, program: ProgramName, member: MemberId) -> 
             "expired": row["expired"],
             "clawed_back": row["clawed_back"],
             "written_off": row["written_off"],
+            "added": row["added"],
+            "deducted": row["deducted"],
             "next_expiry": next_at and {"at": next_at, "points": row["next_points"]},
         },
     )
@@ -131,7 +139,10 @@ async def lots(
     """Lots with points left, soonest expiry first, then oldest, never-expiring last."""
     after = _place(cursor) if cursor is not None else BEFORE_ALL
     snapshot = await _read(request, parts, program, member, LOTS, *after, limit + 1)
-    rows = [row for row in snapshot.rows if row["lot_id"] is not None]
+    rows: list[Mapping[str, Any]] = [row for row in snapshot.rows if row["lot_id"] is not None]
+    if snapshot.rows[0]["unsettled"]:
+        snapshot, settled = await _settled(request, parts, account_of(program, member))
+        rows = list(lot_rows(settled, snapshot.rows[0]["as_of"], after))[: limit + 1]
     shown = [_lot(row) for row in rows[:limit]]
     following = _lot_cursor(rows[limit - 1]) if len(rows) > limit else None
     return _answer(
@@ -157,7 +168,10 @@ async def expiries(
     """Points that are gone unless they are spent, by date, soonest first."""
     after = _instant(cursor) if cursor is not None else EPOCH
     snapshot = await _read(request, parts, program, member, EXPIRIES, after, limit + 1)
-    rows = [row for row in snapshot.rows if row["expires_at"] is not None]
+    rows: list[Mapping[str, Any]] = [row for row in snapshot.rows if row["expires_at"] is not None]
+    if snapshot.rows[0]["unsettled"]:
+        snapshot, settled = await _settled(request, parts, account_of(program, member))
+        rows = list(expiry_rows(settled, snapshot.rows[0]["as_of"], after))[: limit + 1]
     shown = [
         {
             "at": row["expires_at"],
@@ -181,6 +195,12 @@ async def _read(
     if not snapshot.is_open:
         raise await parts.unknown(program)
     return snapshot
+
+
+async def _settled(request: Request, parts: Context, account: str) -> tuple[Snapshot, Account]:
+    """The account after what dates have brought about, in memory."""
+    snapshot = await parts.reader.read(UNSETTLED, account, tokens=parts.tokens(request))
+    return snapshot, account_at(snapshot.rows[0])
 
 
 def _answer(snapshot: Snapshot, content: dict[str, Any]) -> Response:

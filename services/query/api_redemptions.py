@@ -1,6 +1,5 @@
 """Spending points: redemptions, and what became of them."""
 
-import re
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,15 +15,13 @@ from services.query.context import (
     context_of,
     token_header,
 )
-from services.query.problems import Code, Problem, documented
-from services.query.redemptions import Ticket
-from shared.events.base import ID_LENGTH_MAX
+from services.query.keys import KEY_PROBLEMS, idempotency_key, key_parameter
+from services.query.problems import Code, documented
+from services.query.redemptions import REDEMPTION, Ticket
 from shared.events.commands import RedeemPoints
 
 router = APIRouter(prefix="/programs/{program}/members/{member}/redemptions", tags=["redemptions"])
 
-KEY = "Idempotency-Key"
-_KEY = re.compile(rf"(?=[\x20-\x7e]{{1,{ID_LENGTH_MAX}}}\Z)[!-~](?:[ -~]*[!-~])?")
 REFUSALS = (
     Code.ACCOUNT_BLOCKED,
     Code.REWARD_NOT_AVAILABLE,
@@ -55,8 +52,7 @@ DECIDED: dict[int | str, dict[str, Any]] = {
     responses={
         **DECIDED,
         **documented(
-            Code.IDEMPOTENCY_KEY_MISSING,
-            Code.IDEMPOTENCY_KEY_INVALID,
+            *KEY_PROBLEMS,
             Code.NOT_JSON,
             Code.PROGRAM_UNKNOWN,
             Code.ACCOUNT_UNKNOWN,
@@ -69,28 +65,14 @@ DECIDED: dict[int | str, dict[str, Any]] = {
         ),
     },
     openapi_extra={
-        "parameters": [
-            {
-                "name": KEY,
-                "in": "header",
-                "required": True,
-                "schema": {
-                    "type": "string",
-                    "minLength": 1,
-                    "maxLength": ID_LENGTH_MAX,
-                    "pattern": "^[!-~]([ -~]*[!-~])?$",
-                },
-                "description": "The same key and body are redeemed once, and answered alike",
-                "example": "till-7-receipt-4711",
-            }
-        ],
+        **key_parameter("till-7-receipt-4711"),
         **documented_body("RedemptionAsked", redeem_500_points={"points": 500}),
     },
 )
 async def redeem(request: Request, program: ProgramName, member: MemberId) -> Response:
     """Spend points, soonest expiry first. The answer is the ledger's decision, once folded."""
     account = account_of(program, member)
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     asked = await body_of(request, RedemptionAsked)
     command = RedeemPoints(
         account=account,
@@ -129,13 +111,4 @@ async def status(
     """As the request itself was answered, or would have been; 202 while it is not decided."""
     account = account_of(program, member)
     read = None if ticket is None else Ticket.read(ticket)
-    return await parts.redemptions.status(account, redemption_id, read)
-
-
-def _idempotency_key(request: Request) -> str:
-    keys = request.headers.getlist(KEY)
-    if not keys:
-        raise Problem(Code.IDEMPOTENCY_KEY_MISSING)
-    if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
-        raise Problem(Code.IDEMPOTENCY_KEY_INVALID)
-    return keys[0]
+    return await parts.redemptions.status(account, redemption_id, read, REDEMPTION)

@@ -12,12 +12,15 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.query import (
+    api_corrections,
     api_events,
     api_health,
+    api_holds,
     api_members,
     api_preview,
     api_programs,
     api_redemptions,
+    api_requests,
     documentation,
     openapi,
     problems,
@@ -101,7 +104,10 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
 
 def _add_routes(app: FastAPI) -> None:
     versioned = APIRouter(prefix="/v1")
-    for room in (api_members, api_redemptions, api_preview, api_programs, api_events, api_health):
+    for room in (
+        *(api_members, api_redemptions, api_holds, api_corrections, api_requests),
+        *(api_preview, api_programs, api_events, api_health),
+    ):
         versioned.include_router(room.router)
     app.include_router(versioned)
     app.include_router(api_health.router, include_in_schema=False)

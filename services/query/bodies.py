@@ -3,12 +3,13 @@
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from pydantic_core import from_json
 
 from services.query.limits import BODY_BYTES_MAX
 from services.query.problems import Code, Problem, invalid
-from shared.events.base import LINES_MAX, AmountMinor, Currency, Id, Instant, Points
+from shared.events.base import LINES_MAX, AmountMinor, Currency, Id, Instant, Points, Reason
+from shared.events.commands import Direction, HoldSeconds
 from shared.events.upstream import PurchaseLine
 
 M = TypeVar("M", bound=BaseModel)
@@ -28,6 +29,48 @@ class RedemptionAsked(Body):
         AmountMinor | None,
         Field(description="Total of the order that is paid, where the program limits the share"),
     ] = None
+
+
+class HoldAsked(Body):
+    """Set points aside for a checkout."""
+
+    points: Annotated[Points, Field(examples=[500])]
+    order_minor: Annotated[
+        AmountMinor | None,
+        Field(description="Total of the order that is paid, where the program limits the share"),
+    ] = None
+    hold_seconds: Annotated[
+        HoldSeconds | None, Field(description="When it lapses; by default the program's time")
+    ] = None
+
+
+class PartAsked(Body):
+    """How much of a hold is captured, or of a redemption cancelled: all of it by default."""
+
+    points: Points | None = None
+
+
+class OperatorAsked(Body):
+    """Who does it, and why: both are kept with what is done."""
+
+    actor: Annotated[Id, Field(examples=["ann"])]
+    reason: Annotated[Reason, Field(examples=["goodwill after a late delivery"])]
+
+
+class AdjustmentAsked(OperatorAsked):
+    """Add points, or deduct them; `below_zero` deducts what is not there, too."""
+
+    direction: Direction
+    points: Points
+    brand: Annotated[Id | None, Field(description="By default the program's first brand")] = None
+    expires_at: Annotated[Instant | None, Field(description="By default the program's")] = None
+    below_zero: StrictBool = False
+
+
+class DateAsked(OperatorAsked):
+    """The new date of a lot."""
+
+    expires_at: Instant
 
 
 class PreviewAsked(Body):

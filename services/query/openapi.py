@@ -6,7 +6,15 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.query.bodies import PreviewAsked, RedemptionAsked
+from services.query.bodies import (
+    AdjustmentAsked,
+    DateAsked,
+    HoldAsked,
+    OperatorAsked,
+    PartAsked,
+    PreviewAsked,
+    RedemptionAsked,
+)
 from services.query.problems import MEDIA_TYPE, ProblemDetails
 from shared.events import registry
 from shared.events.json_schema import AsWritten
@@ -16,6 +24,11 @@ REF = "#/components/schemas/{model}"
 MODELS: tuple[type[BaseModel], ...] = (
     ProblemDetails,
     RedemptionAsked,
+    HoldAsked,
+    PartAsked,
+    OperatorAsked,
+    AdjustmentAsked,
+    DateAsked,
     PreviewAsked,
     Program,
     *registry.UPSTREAM.values(),

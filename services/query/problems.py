@@ -52,11 +52,19 @@ class Code(StrEnum):
     HOLD_UNKNOWN = "hold_unknown"
     HOLD_EXPIRED = "hold_expired"
     HOLD_NOT_OPEN = "hold_not_open"
+    REDEMPTION_UNKNOWN = "redemption_unknown"
+    LOT_UNKNOWN = "lot_unknown"
+    LOT_NOT_PENDING = "lot_not_pending"
+    LOT_EXPIRED = "lot_expired"
+    LOT_NOT_EXPIRED = "lot_not_expired"
+    DATE_NOT_LATER = "date_not_later"
     UNDECIDABLE = "undecidable"
 
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
-    REDEMPTION_UNKNOWN = "redemption_unknown"
+    REQUEST_UNKNOWN = "request_unknown"
+    RECEIPT_UNKNOWN = "receipt_unknown"
+    RECEIPT_AMBIGUOUS = "receipt_ambiguous"
     VERSION_UNKNOWN = "version_unknown"
     NOT_IN_FORCE = "not_in_force"
     VERSION_CONFLICT = "version_conflict"
@@ -97,14 +105,22 @@ KINDS: Mapping[Code, Kind] = {
     Code.BELOW_MINIMUM: Kind(_REFUSED, "Fewer points than the program redeems at once"),
     Code.NOT_A_MULTIPLE: Kind(_REFUSED, "Not a multiple of what the program redeems"),
     Code.INSUFFICIENT_POINTS: Kind(_REFUSED, "Fewer points are available than were asked for"),
-    Code.LIMIT_REACHED: Kind(_REFUSED, "More than one redemption may take"),
+    Code.LIMIT_REACHED: Kind(_REFUSED, "More than is allowed at once"),
     Code.HOLD_UNKNOWN: Kind(_REFUSED, "There is no such hold"),
     Code.HOLD_EXPIRED: Kind(_REFUSED, "The hold has lapsed"),
     Code.HOLD_NOT_OPEN: Kind(_REFUSED, "The hold is closed"),
+    Code.LOT_UNKNOWN: Kind(_REFUSED, "There is no such lot"),
+    Code.LOT_NOT_PENDING: Kind(_REFUSED, "The lot is not pending"),
+    Code.LOT_EXPIRED: Kind(_REFUSED, "The lot is past its date"),
+    Code.LOT_NOT_EXPIRED: Kind(_REFUSED, "No points of the lot are expired"),
+    Code.DATE_NOT_LATER: Kind(_REFUSED, "The date is not later than it must be"),
     Code.UNDECIDABLE: Kind(_REFUSED, "The ledger could not decide this; nothing happened"),
     Code.NOT_FOUND: Kind(_UNKNOWN, "There is nothing at this address"),
     Code.METHOD_NOT_ALLOWED: Kind(HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method"),
     Code.REDEMPTION_UNKNOWN: Kind(_UNKNOWN, "There is no such redemption of this member"),
+    Code.REQUEST_UNKNOWN: Kind(_UNKNOWN, "There is no such request of this member"),
+    Code.RECEIPT_UNKNOWN: Kind(_UNKNOWN, "There is no such receipt of this member"),
+    Code.RECEIPT_AMBIGUOUS: Kind(_UNPROCESSABLE, "Several brands have a receipt with this id"),
     Code.VERSION_UNKNOWN: Kind(_UNKNOWN, "The program has no such version"),
     Code.NOT_IN_FORCE: Kind(_UNPROCESSABLE, "No version of the program is in force at this time"),
     Code.VERSION_CONFLICT: Kind(_REFUSED, "Contradicts what is published already"),

@@ -23,19 +23,22 @@ from shared.stream.records import partition_of_account
 
 # Arguments of every statement: $1 account, $2 partition, $3 the clock. The instant of an answer is
 # the clock's, but never before the account's last fact: another machine's clock may be ahead.
-_FROM = """
+FROM = """
 FROM redeem.stream_position p
 LEFT JOIN redeem.account a ON a.key = $1
 CROSS JOIN LATERAL (SELECT greatest($3::timestamptz, a.last_at) AS as_of) at
 """
-_WHERE = f"WHERE p.topic = '{LEDGER.name}' AND p.partition = $2"
+WHERE = f"WHERE p.topic = '{LEDGER.name}' AND p.partition = $2"
+_UNSETTLED = "EXISTS (SELECT FROM redeem.debit WHERE account = $1 AND settles_at <= at.as_of)"
+"""Whether a hold has lapsed or a write-off is due: then `settling` says what the account holds."""
 _OPEN = "account = $1 AND free > 0 AND (expires_at IS NULL OR expires_at > at.as_of)"
 
 BALANCES = f"""
-SELECT p.seq AS position, at.as_of, a.version, l.available, l.pending, a.held, a.due AS deficit,
+SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled,
+  l.available, l.pending, a.held, a.due AS deficit,
   a.earned, a.redeemed, a.expired + a.free - l.available - l.pending AS expired,
-  a.clawed_back, a.written_off, l.next_at, l.next_points
-{_FROM}
+  a.clawed_back, a.written_off, a.added, a.deducted, l.next_at, l.next_points
+{FROM}
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(active), 0)::bigint AS available,
     coalesce(sum(pending), 0)::bigint AS pending, min(expires_at) AS next_at,
@@ -47,25 +50,25 @@ CROSS JOIN LATERAL (
     FROM redeem.lot WHERE {_OPEN} GROUP BY expires_at
   ) by_date
 ) l
-{_WHERE}
+{WHERE}
 """  # noqa: S608
 
 ENTRIES = f"""
 SELECT p.seq AS position, at.as_of, a.version, e.entry, e.type, e.decided_at, e.points, e.balance,
   e.cause, e.fact
-{_FROM}
+{FROM}
 LEFT JOIN LATERAL (
   SELECT version AS entry, type, decided_at, points, balance, cause, fact
   FROM redeem.decision WHERE account = $1 AND version < $4 ORDER BY version DESC LIMIT $5
 ) e ON true
-{_WHERE}
+{WHERE}
 ORDER BY e.entry DESC
 """  # noqa: S608
 """$4: entries before this version; $5: how many."""
 
 LOTS = f"""
-SELECT p.seq AS position, at.as_of, a.version, l.*
-{_FROM}
+SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled, l.*
+{FROM}
 LEFT JOIN LATERAL (
   SELECT lot_id, brand, receipt_id, original, free, used, expired, clawed, occurred_at, active_from,
     expires_at, "order"
@@ -73,14 +76,15 @@ LEFT JOIN LATERAL (
   WHERE {_OPEN} AND (coalesce(expires_at, '9999-01-01Z'), "order") > ($4::timestamptz, $5::bigint)
   ORDER BY coalesce(expires_at, '9999-01-01Z'), "order" LIMIT $6
 ) l ON true
-{_WHERE}
+{WHERE}
 ORDER BY coalesce(l.expires_at, '9999-01-01Z'), l."order"
 """  # noqa: S608
 """$4, $5: lots after this date and order; $6: how many."""
 
 EXPIRIES = f"""
-SELECT p.seq AS position, at.as_of, a.version, l.expires_at, l.points, l.pending, l.total
-{_FROM}
+SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled, l.expires_at,
+  l.points, l.pending, l.total
+{FROM}
 LEFT JOIN LATERAL (
   SELECT * FROM (
     SELECT expires_at, sum(free)::bigint AS points,
@@ -90,19 +94,54 @@ LEFT JOIN LATERAL (
   ) by_date
   WHERE expires_at > $4::timestamptz ORDER BY expires_at LIMIT $5
 ) l ON true
-{_WHERE}
+{WHERE}
 ORDER BY l.expires_at
 """  # noqa: S608
 """$4: dates after this one; $5: how many."""
 
-REDEMPTION = f"""
+RECEIPTS = f"""
+SELECT p.seq AS position, at.as_of, a.version, e.*
+{FROM}
+LEFT JOIN LATERAL (
+  SELECT wanted.receipt, d.type, d.fact, r.waiting, r.assessed,
+    l.original, l.free, l.used, l.expired, l.clawed
+  FROM unnest($4::uuid[]) AS wanted (receipt)
+  LEFT JOIN earn.decision d ON d.cause = wanted.receipt AND d.account = $1
+  LEFT JOIN earn.receipt r ON r.receipt = wanted.receipt AND r.account = $1
+  LEFT JOIN redeem.lot l ON l.lot_id = wanted.receipt
+  WHERE d.cause IS NOT NULL OR r.receipt IS NOT NULL
+) e ON true
+{WHERE}
+"""  # noqa: S608
+"""$4: the receipts' ids in each brand that they may be of."""
+
+DECISION = f"""
 SELECT p.seq AS position, at.as_of, a.version, p.inputs,
   d.cause, d.account, d.seq, d.type, d.body, d.decided_at, d.balance, d.fact
-{_FROM}
+{FROM}
 LEFT JOIN redeem.decision d ON d.cause = $4 AND d.account = $1
-{_WHERE}
+{WHERE}
 """
-"""$4: the redemption's id."""
+"""$4: the decision's cause: the request's id."""
+
+
+HOLDS = f"""
+SELECT p.seq AS position, at.as_of, a.version, h.*
+{FROM}
+LEFT JOIN LATERAL (
+  SELECT debit_id, original, amount, value_minor, money, state, made_at, lapses_at, "order"
+  FROM redeem.debit
+  WHERE account = $1 AND state = 'open' AND lapses_at > at.as_of
+  UNION ALL
+  SELECT debit_id, original, amount, value_minor, money, state, made_at, lapses_at, "order"
+  FROM redeem.debit
+  WHERE debit_id = $4 AND account = $1 AND state IS NOT NULL
+    AND NOT (state = 'open' AND lapses_at > at.as_of)
+) h ON $4::uuid IS NULL OR h.debit_id = $4
+{WHERE}
+ORDER BY h."order"
+"""  # noqa: S608
+"""$4: one hold, in whatever state; null: the open ones, oldest first."""
 
 
 class Snapshot(NamedTuple):

@@ -1,4 +1,4 @@
-"""Redemptions: a command on the log, and the decision of redeem as the answer.
+"""Writes to an account: a command on the log, and the decision of redeem as the answer.
 
 Guarantees: the same key and body get the same answer, byte for byte, for ever, from any process;
 the same key with another body gets `idempotency_conflict`; a decision is told only after it is
@@ -18,30 +18,59 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Response
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from services.query.answers import RedemptionStatus
 from services.query.arrivals import DECISIONS, Arrivals, Decided
 from services.query.connections import Database
 from services.query.limits import RETRY_AFTER_SECONDS
+from services.query.outcomes import STATUSES, refused, told_of
 from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
-from services.query.reading import REDEMPTION, Reader
+from services.query.reading import DECISION, Reader
 from services.query.tokens import HEADER, Token
 from shared.events import registry
 from shared.events.base import split_account
-from shared.events.commands import RedeemPoints
+from shared.events.commands import (
+    CancelRedemption,
+    CapturePoints,
+    HoldPoints,
+    OperatorCommand,
+    RedeemPoints,
+    ReleasePoints,
+)
 from shared.events.facts import InputRejected, PointsRedeemed, RedemptionRefused
-from shared.events.ids import DIGEST_BYTES, Cause, command_cause, digest
+from shared.events.ids import DIGEST_BYTES, Cause, command_cause, digest, release_cause
+from shared.events.movements import RequestRefused
 from shared.events.topics import COMMANDS
 from shared.events.wire import context
 from shared.stream.log import Outgoing, Place
 from shared.stream.records import partition_of_account
 
-COMMAND = registry.TYPE_OF[RedeemPoints]
-OUTCOMES = frozenset(
-    registry.TYPE_OF[model] for model in (PointsRedeemed, RedemptionRefused, InputRejected)
+
+class Kind(NamedTuple):
+    """A kind of request: where its status is told, what answers it, what if nothing does."""
+
+    path: str
+    outcomes: frozenset[str]
+    unknown: Code
+
+
+def _types(*models: type[BaseModel]) -> frozenset[str]:
+    return frozenset(registry.TYPE_OF[model] for model in models)
+
+
+REDEMPTION = Kind(
+    "redemptions",
+    _types(PointsRedeemed, RedemptionRefused, InputRejected),
+    Code.REDEMPTION_UNKNOWN,
 )
+REQUEST = Kind("requests", _types(*STATUSES, RequestRefused, InputRejected), Code.REQUEST_UNKNOWN)
+Asked = (
+    RedeemPoints | HoldPoints | CapturePoints | ReleasePoints | CancelRedemption | OperatorCommand
+)
+"""What a caller may want of an account."""
 _TICKET = re.compile(rf"(0|[1-9][0-9]{{0,17}})-([0-9a-f]{{{2 * DIGEST_BYTES}}})")
 
 
@@ -83,10 +112,10 @@ class Redemptions:
         self._partitions = partitions
         self._answer_seconds = answer_seconds
 
-    async def ask(self, command: RedeemPoints) -> Response:
+    async def ask(self, command: Asked) -> Response:
         """The decision, or a status link. Raises Problem, AppendFailed, StoreUnavailable."""
         value = registry.encode(command)
-        cause = command_cause(command.account, command.idempotency_key)
+        cause = _cause(command)
         body = digest(value)
         partition = partition_of_account(command.account, self._partitions)
         known = await self._database.fetch(DECISIONS, [cause.id])
@@ -99,20 +128,23 @@ class Redemptions:
                 async with asyncio.timeout(self._answer_seconds):
                     decided = await decision
             except TimeoutError:
-                return _pending(command.account, cause.id, Ticket(offset, body))
+                kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
+                return _pending(command.account, kind, cause.id, Ticket(offset, body))
         return self._told(decided, partition, body)
 
-    async def status(self, account: str, redemption_id: UUID, ticket: Ticket | None) -> Response:
-        """What became of a redemption: as `ask` would have answered. Raises Problem."""
-        snapshot = await self._reader.read(REDEMPTION, account, redemption_id)
+    async def status(
+        self, account: str, request_id: UUID, ticket: Ticket | None, kind: Kind = REDEMPTION
+    ) -> Response:
+        """What became of a request: as `ask` would have answered. Raises Problem."""
+        snapshot = await self._reader.read(DECISION, account, request_id)
         row = snapshot.rows[0] if snapshot.rows else None
-        if row is not None and row["type"] in OUTCOMES:
+        if row is not None and row["type"] in kind.outcomes:
             decided = Decided(*(row[name] for name in Decided._fields))
             body = decided.body if ticket is None else ticket.body
             return self._told(decided, snapshot.token.partition, body)
         if ticket is not None and (row is None or _next_command(row["inputs"]) <= ticket.offset):
-            return _pending(account, redemption_id, ticket)
-        raise Problem(Code.REDEMPTION_UNKNOWN)
+            return _pending(account, kind, request_id, ticket)
+        raise Problem(kind.unknown)
 
     def _told(self, decided: Decided, partition: int, body: bytes) -> Response:
         """The answer of a decision; `body` is the digest of what this caller asked."""
@@ -123,11 +155,17 @@ class Redemptions:
         return answer(decided, token)
 
 
-def _outgoing(command: RedeemPoints, value: bytes, cause: Cause, body: bytes) -> Outgoing:
+def _cause(command: Asked) -> Cause:
+    if isinstance(command, ReleasePoints):
+        return release_cause(command.account, command.hold_id)
+    return command_cause(command.account, command.idempotency_key)
+
+
+def _outgoing(command: Asked, value: bytes, cause: Cause, body: bytes) -> Outgoing:
     headers = context(
         id=cause.id,
         source="query",
-        type=COMMAND,
+        type=registry.TYPE_OF[type(command)],
         subject=command.account,
         time_ms=time.time_ns() // 1_000_000,
     )
@@ -146,6 +184,8 @@ def answer(decided: Decided, token: Token) -> Response:
             return Response(told, headers=headers, media_type="application/json")
         case RedemptionRefused():
             return _refused(decided, fact, token).response()
+        case RequestRefused():
+            return refused(decided, fact, token).response()
         case InputRejected():
             return Problem(
                 Code.UNDECIDABLE,
@@ -155,7 +195,11 @@ def answer(decided: Decided, token: Token) -> Response:
                 token=str(token),
             ).response()
         case _:
-            raise AssertionError(f"{decided.type} is no outcome of a redemption")
+            return Response(
+                to_json(told_of(decided, fact, token)),
+                headers=headers,
+                media_type="application/json",
+            )
 
 
 def _redeemed(decided: Decided, fact: PointsRedeemed, token: Token) -> dict[str, Any]:
@@ -196,14 +240,14 @@ def _refused(decided: Decided, fact: RedemptionRefused, token: Token) -> Problem
     )
 
 
-def _pending(account: str, redemption_id: UUID, ticket: Ticket) -> Response:
+def _pending(account: str, kind: Kind, request_id: UUID, ticket: Ticket) -> Response:
     program, member = split_account(account)
     url = (
         f"/v1/programs/{program}/members/{quote(member, safe='')}"
-        f"/redemptions/{redemption_id}?ticket={ticket}"
+        f"/{kind.path}/{request_id}?ticket={ticket}"
     )
     told = {
-        "redemption_id": redemption_id,
+        "redemption_id" if kind is REDEMPTION else "request_id": request_id,
         "status": RedemptionStatus.PENDING,
         "status_url": url,
     }

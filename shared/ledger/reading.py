@@ -39,6 +39,8 @@ class Balances(NamedTuple):
     expired: int
     clawed_back: int
     written_off: int
+    added: int = 0
+    deducted: int = 0
 
     @property
     def balance(self) -> int:
@@ -47,7 +49,10 @@ class Balances(NamedTuple):
 
 
 def balances(account: Account, lots: Iterable[Dated], t: datetime) -> Balances:
-    """The balances at t. `lots` are all lots of the account that have free points."""
+    """The balances at t. `lots` are all lots of the account that have free points.
+
+    Expiry and activation are read off their dates; holds and write-offs must be settled up to t.
+    """
     available = pending = past = 0
     for lot in lots:
         if lot.expires_at is not None and lot.expires_at <= t:
@@ -68,6 +73,8 @@ def balances(account: Account, lots: Iterable[Dated], t: datetime) -> Balances:
         account.expired + past,
         account.clawed_back,
         account.written_off,
+        account.added,
+        account.deducted,
     )
 
 

@@ -7,12 +7,13 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
+from services.redeem.decide import Input as Message
 from services.redeem.service import Redeem
 from shared.chain.link import Head, Header
 from shared.events import registry
 from shared.events.base import millis
-from shared.events.commands import RedeemPoints, Tick
-from shared.events.facts import PointsEarned
+from shared.events.commands import HoldPoints, RedeemPoints
+from shared.events.facts import PointsEarned, ReturnAssessed
 from shared.events.ids import NAMESPACE
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
 from shared.postgres.migrations import STREAM, migrate
@@ -74,9 +75,7 @@ class Ledger:
             await migrate(connection, schema, [STREAM, "services.redeem"])
         return Ledger(pool, schema)
 
-    async def take(
-        self, message: PointsEarned | RedeemPoints | Tick, at: datetime, *, notify: bool = True
-    ) -> list[Recorded]:
+    async def take(self, message: Message, at: datetime, *, notify: bool = True) -> list[Recorded]:
         """Decide an input at an instant and fold what comes of it, as a turn of one input."""
         input = self._input(message, at)
         partition = partition_of_account(message.account, PARTITIONS)
@@ -122,8 +121,8 @@ class Ledger:
         assert await self.store.fold(position, after, state.writes(), notify=notify)
         return recorded
 
-    def _input(self, message: PointsEarned | RedeemPoints | Tick, at: datetime) -> Input:
-        topic = AWARDS.name if isinstance(message, PointsEarned) else COMMANDS.name
+    def _input(self, message: Message, at: datetime) -> Input:
+        topic = AWARDS.name if isinstance(message, PointsEarned | ReturnAssessed) else COMMANDS.name
         partition = partition_of_account(message.account, PARTITIONS)
         wire_type = registry.TYPE_OF[type(message)]
         value = registry.encode(message)
@@ -166,6 +165,26 @@ def earned(
 def redeem(account: str, points: int, key: str) -> RedeemPoints:
     """A caller wants to spend points."""
     return RedeemPoints(account=account, idempotency_key=key, points=points)
+
+
+def hold(account: str, points: int, key: str, seconds: int = 3_600) -> HoldPoints:
+    """A checkout sets points aside."""
+    return HoldPoints(account=account, idempotency_key=key, points=points, hold_seconds=seconds)
+
+
+def returned(account: str, points: int, name: str = "1") -> ReturnAssessed:
+    """The purchase that made the lot of this name is returned."""
+    return ReturnAssessed(
+        account=account,
+        reversal_id=named(account, f"return of {name}"),
+        award_id=named(account, name),
+        source="till",
+        event_id=f"return of {name}",
+        brand="shop",
+        receipt_id=name,
+        occurred_at=START,
+        points=points,
+    )
 
 
 def named(account: str, name: str) -> UUID:

@@ -11,7 +11,8 @@ from services.query import answers
 from shared.events.commands import Tick
 from shared.ledger.account import Account, Lot
 from shared.ledger.reading import balances
-from tests.integration.query.ledger import Ledger, days, earned, redeem
+from shared.program.policies import Returns
+from tests.integration.query.ledger import SHOP, Ledger, days, earned, hold, redeem, returned
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 YEAR = timedelta(days=365)
@@ -57,6 +58,62 @@ async def test_expired_points_are_gone_although_no_sweep_ran(client, ledger: Led
         assert (body["available"], body["expired"], body["balance"]) == (0, 100, 0)
         assert body["next_expiry"] is None
     assert (await read(client, "jo/lots"))["lots"] == []
+
+
+WRITES_OFF = SHOP.model_copy(
+    update={
+        "version": 2,
+        "returns": Returns.model_validate({"deficit": "written_off", "write_off_after": "30D"}),
+    }
+)
+
+
+async def test_what_a_lapsed_hold_gives_back_is_there_although_no_sweep_ran(client, ledger: Ledger):
+    """Unswept and swept, all answers are alike: the hold has lapsed, its points have dates."""
+    ledger.service.catalogue = ledger.service.catalogue.with_version(WRITES_OFF)
+    await ledger.take(earned("shop:jo", 30, "gone", expires=days(5)), days(1))
+    await ledger.take(earned("shop:jo", 100, "soon", expires=NOW + timedelta(days=9)), days(1))
+    await ledger.take(hold("shop:jo", 80, "h", seconds=60), days(2))
+    await ledger.take(earned("shop:jo", 7, "later", active=NOW + YEAR), days(3))
+
+    unswept = [await read(client, f"jo{page}") for page in ("", "/lots", "/expiries", "/holds")]
+    await ledger.take(Tick(account="shop:jo", due_at=days(2)), days(20))
+    swept = [await read(client, f"jo{page}") for page in ("", "/lots", "/expiries", "/holds")]
+
+    balances_seen, lots_seen, *_ = unswept
+    for before, after in zip(unswept, swept, strict=True):
+        for told in (before, after):
+            del told["token"], told["as_of"]
+        assert before == after
+    assert (balances_seen["available"], balances_seen["held"]) == (100, 0)
+    assert (balances_seen["pending"], balances_seen["expired"]) == (7, 30)
+    assert [lot["free"] for lot in lots_seen["lots"]] == [100, 7]
+
+
+async def test_what_is_written_off_is_no_deficit_although_no_sweep_ran(client, ledger: Ledger):
+    ledger.service.catalogue = ledger.service.catalogue.with_version(WRITES_OFF)
+    await ledger.take(earned("shop:jo", 100), days(1))
+    await ledger.take(redeem("shop:jo", 100, "a"), days(2))
+    await ledger.take(returned("shop:jo", 60), days(3))
+
+    unswept = await read(client, "jo")
+    await ledger.take(Tick(account="shop:jo", due_at=days(33)), days(40))
+    swept = await read(client, "jo")
+
+    for body in (unswept, swept):
+        assert (body["deficit"], body["written_off"], body["clawed_back"]) == (0, 60, 60)
+
+
+async def test_held_points_and_a_deficit_are_told_by_themselves(client, ledger: Ledger):
+    await ledger.take(earned("shop:jo", 100), NOW - timedelta(minutes=5))
+    await ledger.take(hold("shop:jo", 70, "h"), NOW - timedelta(minutes=4))
+    await ledger.take(returned("shop:jo", 50), NOW - timedelta(minutes=3))
+
+    body = await read(client, "jo")
+    (held,) = (await read(client, "jo/holds"))["holds"]
+
+    assert (body["available"], body["held"], body["deficit"], body["balance"]) == (0, 70, 20, 50)
+    assert (held["status"], held["points"], held["spent"]) == ("open", 70, 0)
 
 
 async def test_the_instant_of_an_answer_is_never_before_the_last_fact(client, ledger: Ledger):

@@ -56,7 +56,9 @@ class Case(NamedTuple):
 
 BOUGHT_AND_SPENT = [earned(100), redeem(100)]
 RETURNED = [*BOUGHT_AND_SPENT, returned(100)]
-COVERED_BY_OTHERS = [earned(100, expires=80), earned(80, "L2", expires=90), redeem(100), returned(100)]
+COVERED_BY_OTHERS = [
+    *[earned(100, expires=80), earned(80, "L2", expires=90), redeem(100), returned(100)]
+]
 HELD_PAST_ITS_DATE = [earned(100, expires=10), hold(100, until=12)]
 OWING_50 = [earned(50, "L0"), redeem(50), returned(50, "L0")]
 PENDING_COVERS = [*OWING_50, earned(80, active=10, on=1)]

@@ -1,0 +1,173 @@
+"""What became of a request on an account: models of the answers, made of the ledger's facts.
+
+An answer is the fact with the balance after it; the same fact gives the same bytes. A refusal is a
+problem with the fact's code and numbers.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.query.answers import TOKEN, Answer
+from services.query.arrivals import Decided
+from services.query.problems import Code, Problem
+from services.query.tokens import HEADER, Token
+from shared.events.base import split_account
+from shared.events.facts import LotShare
+from shared.events.movements import (
+    AwardConfirmed,
+    Covering,
+    GivenBack,
+    HoldCaptured,
+    HoldReleased,
+    LotClawed,
+    LotExtended,
+    LotReinstated,
+    PointsAdded,
+    PointsClawedBack,
+    PointsDeducted,
+    PointsHeld,
+    RedemptionCancelled,
+    RequestRefused,
+)
+
+
+class Outcome(Answer):
+    """What was done. The same request gets these very bytes again, for ever."""
+
+    program: str
+    member: str
+    request_id: UUID
+    status: str
+    balance: Annotated[int, Field(description="The account's balance after it")]
+    decided_at: datetime
+    token: Annotated[str, TOKEN]
+
+
+class HoldMade(Outcome):
+    """Points set aside until the hold is captured, released, or lapses."""
+
+    hold_id: UUID
+    asked: int
+    points: int
+    value_minor: Annotated[int, Field(description="The cash off if all of it is captured")]
+    money: Annotated[str, Field(examples=["USD"])]
+    order_minor: int | None
+    program_version: int
+    lapses_at: datetime
+    allocation: Annotated[list[LotShare], Field(description="Which lots, in spending order")]
+
+
+class CaptureMade(Outcome):
+    """Points of a hold that are spent, under its id; the rest came back."""
+
+    hold_id: UUID
+    points: int
+    value_minor: Annotated[int, Field(description="The cash off that the points buy")]
+    money: Annotated[str, Field(examples=["USD"])]
+    back: GivenBack
+
+
+class ReleaseMade(Outcome):
+    """All points of a hold came back."""
+
+    hold_id: UUID
+    points: int
+    back: GivenBack
+
+
+class CancelMade(Outcome):
+    """Points of a redemption came back to their lots."""
+
+    redemption_id: UUID
+    points: int
+    back: GivenBack
+
+
+class AdjustmentMade(Outcome):
+    """Points that an operator added as a lot, or deducted as a debit."""
+
+    lot_id: UUID | None = None
+    debit_id: UUID | None = None
+    brand: str | None = None
+    points: int
+    active_from: datetime | None = None
+    expires_at: datetime | None = None
+    covers: list[Covering] = []
+    allocation: list[LotShare] = []
+    due: int = 0
+    actor: str
+    reason: str
+
+
+class LotMoved(Outcome):
+    """A lot whose date was moved."""
+
+    lot_id: UUID
+    points: Annotated[int | None, Field(description="Reinstated: what is free again")] = None
+    active_from: datetime | None = None
+    expired_at: Annotated[datetime | None, Field(description="The date before")] = None
+    expires_at: datetime | None = None
+    covers: list[Covering] = []
+    actor: str
+    reason: str
+
+
+class AwardTaken(Outcome):
+    """All that was left to take of a pending lot."""
+
+    reversal_id: UUID
+    award_id: UUID
+    points: int
+    lots: list[LotClawed]
+    covers: list[Covering] = []
+    program_version: int | None = None
+    actor: str
+    reason: str
+
+
+STATUSES: Mapping[type[BaseModel], str] = {
+    PointsHeld: "held",
+    HoldCaptured: "captured",
+    HoldReleased: "released",
+    RedemptionCancelled: "cancelled",
+    PointsAdded: "added",
+    PointsDeducted: "deducted",
+    LotExtended: "extended",
+    LotReinstated: "reinstated",
+    AwardConfirmed: "confirmed",
+    PointsClawedBack: "cancelled",
+}
+"""What a request can come to, and the word for it."""
+
+
+def told_of(decided: Decided, fact: BaseModel, token: Token) -> dict[str, Any]:
+    """An outcome's answer."""
+    program, member = split_account(decided.account)
+    return {
+        "program": program,
+        "member": member,
+        "request_id": decided.cause,
+        "status": STATUSES[type(fact)],
+        **fact.model_dump(exclude={"account"}),
+        "balance": decided.balance,
+        "decided_at": decided.decided_at.astimezone(UTC),
+        "token": str(token),
+    }
+
+
+def refused(decided: Decided, fact: RequestRefused, token: Token) -> Problem:
+    """A refusal's answer."""
+    numbers = fact.model_dump(exclude={"account", "request", "reason"})
+    return Problem(
+        Code(fact.reason.value),
+        headers={HEADER: str(token)},
+        status=HTTPStatus.CONFLICT,
+        request_id=decided.cause,
+        **numbers,
+        token=str(token),
+    )
