@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from shared.events.facts import CapReached, Counted
+from shared.program.conditions import asks_for_visits
 from shared.program.model import Cap, Program
 from shared.program.past import VISITS, ZERO, Counter, Past, period
 from shared.program.rules import Match, Per, Rule, RuleCap, Tiered
@@ -157,6 +158,8 @@ def _tightest(caps: Iterable[tuple[str, RuleCap | Cap]], past: Past, day: date) 
 
 def _asks_for_visits(rule: Rule) -> bool:
     match = rule.match
-    return isinstance(match, Match) and bool(
+    if isinstance(match, Match) and (
         match.first_purchase or match.visit_number or match.every_visits
-    )
+    ):
+        return True
+    return asks_for_visits(rule)

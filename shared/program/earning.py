@@ -19,6 +19,7 @@ from shared.program.actions import Actions
 from shared.program.alone import Alone, without
 from shared.program.caps import Caps
 from shared.program.circumstances import Circumstance, in_effect
+from shared.program.conditions import Conditions
 from shared.program.exact import write_ratio
 from shared.program.matching import Group, Matching
 from shared.program.misses import Outcome, missed, nearest, reason
@@ -107,6 +108,7 @@ class _Prepared:
         taxed, counted = bool(self._stages.on_tax), bool(self._stages.on_items)
         self._matching = Matching(rules, taxed=taxed, counted=counted)
         self._actions = Actions(rules)
+        self._conditions = Conditions(rules)
         self._caps = Caps(program)
         self._alone = Alone(rules, currencies, self._stages)
         self._sums = Sums(program, self._caps, currencies)
@@ -139,6 +141,9 @@ class _Prepared:
             found = self._matching.action(at, effective)
             outcome = Outcome(asked, effective, found, WHOLE, None)
         groups: Sequence[Group] = outcome.found.groups
+        if self._conditions.all and (asking := self._read(groups) & self._conditions.all):
+            unmet = self._conditions.unmet(at, asking)
+            outcome, groups = outcome._replace(unmet=unmet), without(groups, unmet)
         if self._caps.gated:
             used_up = self._caps.used_up(past, at.day, outcome.in_effect)
             outcome, groups = outcome._replace(used_up=used_up), without(groups, used_up)
@@ -178,6 +183,11 @@ class _Prepared:
             return self._stages.parts(groups, outcome.share, rated)
         return self._actions.parts(at.activity, groups)
 
+    @staticmethod
+    def _read(groups: Sequence[Group]) -> int:
+        """The rules that read something."""
+        return reduce(or_, (group.rules for group in groups), 0)
+
     def _money_read(self, groups: Sequence[Group], share: Share) -> dict[int, Fraction]:
         """What tiered rules read."""
         return {
@@ -212,7 +222,7 @@ class _Prepared:
             worth = Award(points, basis, told, why_not, *dates, self._rounding)
         else:
             money = self._money_read(groups, outcome.share)
-            read = reduce(or_, (group.rules for group in outcome.found.groups), 0)
+            read = self._read(outcome.found.groups)
             total = self._sums.of(parts, at, read, money)
             largest = total.largest
             told = tuple([self._told(part, total.clipped) for part in parts])

@@ -7,10 +7,11 @@ compute: that is `earning`'s.
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from shared.events.base import POINTS_MAX, QUANTITY_MAX, Id, LineKind, Slug
 from shared.program.calendar import When
+from shared.program.cel import condition
 from shared.program.exact import Number, Share
 from shared.program.inconsistent import inconsistent
 from shared.program.moments import Days, Hours, Weekday
@@ -27,6 +28,18 @@ RATES_MAX = 20
 VISITS_MAX = 10**6
 
 Values = Annotated[tuple[Id, ...], Field(min_length=1, max_length=SELECTED_MAX)]
+
+
+def _condition(about: str) -> AfterValidator:
+    def check(text: str) -> str:
+        condition(text, about)
+        return text
+
+    return AfterValidator(check)
+
+
+PurchaseCondition = Annotated[str, Field(strict=True), _condition("purchase")]
+ActionCondition = Annotated[str, Field(strict=True), _condition("action")]
 VisitNumber = Annotated[int, Field(ge=1, le=VISITS_MAX, strict=True)]
 
 
@@ -77,6 +90,13 @@ class Match(Selection):
     first_purchase: Literal[True] | None = None
     visit_number: Annotated[tuple[VisitNumber, ...], Field(min_length=1)] | None = None
     every_visits: VisitNumber | None = None
+    when: PurchaseCondition | None = None
+
+
+class ActionMatch(Circumstances):
+    """What a rule about actions asks for; all of it has to hold."""
+
+    when: ActionCondition | None = None
 
 
 class Steps(StrEnum):
@@ -271,7 +291,7 @@ class Action(EarnRule):
     actions: Values
     points: Annotated[Number, Field(gt=0, le=POINTS_PER_STEP_MAX)]
     per: Amount | None = None
-    match: Circumstances = Circumstances()
+    match: ActionMatch = ActionMatch()
     exclude: Circumstances = Circumstances()
 
 
