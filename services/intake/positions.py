@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from services.intake.store import Position, Store
 from shared.chain.link import fingerprint
 from shared.stream.log import Bounds, Log, Place, Record
-from shared.stream.positions import Halted
+from shared.stream.positions import Halted, Outpaced
 
 
 class Positions:
@@ -26,20 +26,14 @@ class Positions:
     async def own(self, places: Collection[Place], log: Log, store: Store) -> dict[Place, int]:
         """Take up new places and drop lost ones; from which offset to read each of them.
 
-        A place that was never read begins at its first record. Raises Halted.
+        A place that was never read begins at its first record. Raises Halted, Outpaced.
         """
         self.at = {place: position for place, position in self.at.items() if place in places}
         self._unchecked &= set(self.at)
         fresh = sorted(set(places) - set(self.at))
         if fresh:
-            bounds = await log.bounds(fresh)
-            stored = await store.positions(fresh)
-            begun = {
-                place: Position(bounds[place].first, None) for place in fresh if place not in stored
-            }
-            if begun:
-                await store.begin(begun)
-                stored = await store.positions(fresh)
+            stored = await self._stored(fresh, log, store)
+            bounds = await log.bounds(fresh)  # later: others may take more in the meantime
             for place in fresh:
                 _is_within(place, stored[place], bounds[place])
                 if (
@@ -52,6 +46,19 @@ class Positions:
             place: position.next_offset - (place in self._unchecked)
             for place, position in self.at.items()
         }
+
+    async def _stored(
+        self, places: Collection[Place], log: Log, store: Store
+    ) -> Mapping[Place, Position]:
+        stored = await store.positions(places)
+        unread = [place for place in places if place not in stored]
+        if unread:
+            bounds = await log.bounds(unread)
+            await store.begin({place: Position(bounds[place].first, None) for place in unread})
+            stored = await store.positions(places)
+        if len(stored) < len(places):
+            raise Outpaced("the position of an upstream partition went as soon as it was written")
+        return stored
 
     def forget(self) -> None:
         """Drop all places: what is stored counts."""

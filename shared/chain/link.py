@@ -102,12 +102,9 @@ def follow(head: Head, record: Linked) -> Head | None:
 
 def fingerprint(key: bytes | None, value: bytes | None, headers: Sequence[Header]) -> bytes:
     """16-byte digest of any record, by which a position knows the record before it again."""
-    found = hashlib.blake2b(digest_size=16)
-    for part in (
-        key,
-        value,
-        *(piece for name, content in headers for piece in (name.encode(), content)),
-    ):
-        found.update(b"-" if part is None else b"%d " % len(part))
-        found.update(part or b"")
-    return found.digest()
+    parts = [key, value]
+    for name, content in headers:
+        parts.append(name.encode())
+        parts.append(content)
+    told = [b"-" if part is None else b"%d %b" % (len(part), part) for part in parts]
+    return hashlib.blake2b(b"".join(told), digest_size=16).digest()

@@ -67,7 +67,10 @@ class Opening(Generic[S]):
         return await self._announce(position, inputs)
 
     async def stored(self, partition: int) -> Position:
-        """The stored position, made if there is none. Raises Halted if it is another ledger's."""
+        """The stored position, made if there is none.
+
+        Raises Outpaced, and Halted if it is another ledger's.
+        """
         place = Place(self.service.output.name, partition)
         first = first_position(
             place,
@@ -78,6 +81,8 @@ class Opening(Generic[S]):
         )
         await self.store.begin(first)
         loaded = await self.store.load(place.topic, [partition], [])
+        if partition not in loaded.positions:
+            raise Outpaced(f"{place}: the position went as soon as it was written")
         position = loaded.positions[partition]
         if position.ledger_id != self.ledger.id:
             raise Halted(
@@ -146,6 +151,8 @@ async def fold_records(
     if inputs is not None:
         after = after._replace(inputs=inputs)
     loaded = await store.load(position.topic, [position.partition], service.replay_needs(facts))
+    if loaded.positions.get(position.partition) != position:  # then the rows are of another state
+        raise Outpaced(f"{position.topic}/{position.partition} is folded by another owner")
     state = service.state(loaded.rows)
     for fact in facts:
         state.evolve(fact)

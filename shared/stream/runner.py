@@ -20,6 +20,8 @@ from shared.stream.turn import Turn
 
 S = TypeVar("S", bound=State)
 COMMIT_SECONDS = 2.0
+CONFIRM_SECONDS = 1.0
+"""How often an idle process looks whether the store is where it left it."""
 logger = structlog.get_logger()
 
 
@@ -57,6 +59,7 @@ class Runner(Generic[S]):
         self.jitter = jitter
         self.failures = 0
         self._committed_at = 0.0
+        self._confirmed_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises Halted."""
@@ -65,7 +68,8 @@ class Runner(Generic[S]):
                 if self.membership.changed.is_set():
                     await self._own()
                 await self.prepare()
-                await self.turn.run()
+                taken = await self.turn.run()
+                await self._confirm(idle=not taken)
                 self.failures = 0
                 await self._tell_group()
             except Outpaced as outpaced:
@@ -112,6 +116,15 @@ class Runner(Generic[S]):
         pause = min(limits.reopen_seconds * 2 ** min(self.failures, 16), limits.reopen_seconds_max)
         await asyncio.sleep(pause * (0.5 + self.jitter() / 2))
         self.membership.changed.set()
+
+    async def _confirm(self, *, idle: bool) -> None:
+        """Now and then while nothing comes, look whether the store is where it was left."""
+        now = asyncio.get_running_loop().time()
+        if not idle:
+            self._confirmed_at = now
+        elif now - self._confirmed_at >= CONFIRM_SECONDS:
+            self._confirmed_at = now
+            await self.turn.confirm()
 
     async def _tell_group(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -198,11 +198,23 @@ class Turn(Generic[S]):
             for need in self.service.needs(taken, horizon):
                 known = needs.get(need.lookup)
                 needs[need.lookup] = need if known is None else _merged(known, need)
-        loaded = await self.store.load(self.service.output.name, batch, list(needs.values()))
-        for partition in batch:
+        return await self._loaded(list(batch), list(needs.values()))
+
+    async def _loaded(self, partitions: Sequence[int], needs: Sequence[Need]) -> Loaded:
+        loaded = await self.store.load(self.service.output.name, partitions, needs)
+        for partition in partitions:
             if loaded.positions.get(partition) != self.positions[partition]:
                 raise Outpaced(f"{self.service.output.name}/{partition} was moved by another owner")
         return loaded
+
+    async def confirm(self) -> None:
+        """Look whether the positions are where the last turn left them, although nothing came.
+
+        A store that lost its last commits would else stay behind until the next input, and so would
+        everybody who reads it. Raises Outpaced, StoreUnavailable.
+        """
+        if self.positions:
+            await self._loaded(list(self.positions), [])
 
     # decide
 

@@ -1,0 +1,126 @@
+"""An owner whose store moves under it, by a rival or a restore, opens afresh: it never goes on.
+
+Found by the simulator; each of these once ended a process, or left a projection behind for good.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from services.redeem.projection import LOOKUPS, TABLES
+from services.redeem.service import Redeem
+from services.redeem.sweep import tick_command
+from shared.events.topics import AWARDS, COMMANDS, LEDGER
+from shared.stream.limits import Limits
+from shared.stream.log import Place
+from shared.stream.memory import MemoryInputs, MemoryLog, MemoryStore
+from shared.stream.opening import Ledger, Opening, Owner, fold_records
+from shared.stream.positions import Outpaced
+from shared.stream.runner import CONFIRM_SECONDS, Runner
+from shared.stream.store import Loaded, Need, Position
+from shared.stream.turn import Turn
+
+FACTS = Place(LEDGER.name, 0)
+
+
+class Forgetful(MemoryStore):
+    """A store that is restored as soon as a first position was written."""
+
+    async def begin(self, position: Position) -> None:
+        await super().begin(position)
+        self.positions.clear()
+
+
+class Moving(MemoryStore):
+    """A store in which a rival folds just before rows are loaded."""
+
+    rival: Position
+
+    async def load(self, topic: str, partitions: Any, needs: Sequence[Need]) -> Loaded:
+        self.positions[FACTS] = self.rival
+        return await super().load(topic, partitions, needs)
+
+
+class Quiet:
+    """A clock that stands still and a meter that counts nothing."""
+
+    def now_ms(self) -> int:
+        return 0
+
+    def step(self, name: str, seconds: float) -> None: ...
+
+    def turned(self, inputs: int, facts: int, void: int) -> None: ...
+
+
+class Alone:
+    """A group of one process."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self.changed.set()
+
+    def places(self) -> frozenset[Place]:
+        return frozenset({Place(COMMANDS.name, 0)})
+
+    async def committed(self, nexts: object) -> None: ...
+
+
+def log() -> MemoryLog:
+    return MemoryLog({COMMANDS.name: 1, AWARDS.name: 1, LEDGER.name: 1})
+
+
+def opening(log: MemoryLog, store: MemoryStore) -> Opening[Any]:
+    owner = Owner("test", "0")
+    return Opening(
+        Redeem(), log, store, Ledger("L1", 1), owner, replay_records=2, fold_version="1.0"
+    )
+
+
+async def test_opening_starts_over_when_its_first_position_is_gone_at_once() -> None:
+    with pytest.raises(Outpaced):
+        await opening(log(), Forgetful(TABLES, LOOKUPS)).open(0)
+
+
+async def test_folding_starts_over_when_the_rows_are_those_of_another_position() -> None:
+    facts, store = log(), MemoryStore(TABLES, LOOKUPS)
+    before = await opening(facts, store).open(0)
+    await opening(facts, store).open(0)
+    moving = Moving(TABLES, LOOKUPS)
+    moving.rival = store.positions[FACTS]
+    with pytest.raises(Outpaced):
+        await fold_records(Redeem(), moving, before, facts.records[FACTS][before.next_offset :])
+
+
+async def test_an_idle_owner_catches_up_when_its_store_lost_a_commit() -> None:
+    facts, store = log(), MemoryStore(TABLES, LOOKUPS)
+    service, inputs = Redeem(), MemoryInputs(facts, [COMMANDS.name, AWARDS.name])
+    turn: Turn[Any] = Turn(
+        service,
+        facts,
+        inputs,
+        store,
+        Quiet(),
+        Quiet(),
+        partitions=1,
+        quarantine_partitions=1,
+        limits=Limits(reopen_seconds=0),
+    )
+    stop, passes = asyncio.Event(), 0
+
+    async def prepare() -> None:
+        """Passes: the store is restored behind the first, the clock moves, the last one stops."""
+        nonlocal passes
+        passes += 1
+        if passes == 2:
+            store.positions[FACTS] = lost
+            runner._confirmed_at -= CONFIRM_SECONDS
+        if passes == 4:
+            stop.set()
+
+    runner = Runner(turn, opening(facts, store), inputs, Alone(), prepare)
+    facts.put(Place(COMMANDS.name, 0), tick_command("shop:1", 0, 0))
+    lost = await opening(facts, store).open(0)
+    await asyncio.wait_for(runner.run(stop), timeout=10)
+    assert store.positions[FACTS].next_offset == len(facts.records[FACTS])
