@@ -19,6 +19,7 @@ from services.query import (
     api_members,
     api_preview,
     api_programs,
+    api_receipts,
     api_redemptions,
     api_requests,
     documentation,
@@ -105,7 +106,7 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
 def _add_routes(app: FastAPI) -> None:
     versioned = APIRouter(prefix="/v1")
     for room in (
-        *(api_members, api_redemptions, api_holds, api_corrections, api_requests),
+        *(api_members, api_receipts, api_redemptions, api_holds, api_corrections, api_requests),
         *(api_preview, api_programs, api_events, api_health),
     ):
         versioned.include_router(room.router)
