@@ -77,10 +77,10 @@ class Checks:
     async def all(self) -> list[Checked]:
         """Everything, in the order in which it is told."""
         return [
-            await self._events(),
-            await self._accounts(),
-            await self._answers(),
-            await self._quarantine(),
+            await self.events(),
+            await self.accounts(),
+            await self.answers(),
+            await self.poison(),
             await self._verified("verify, as an operator runs it"),
             *[await self._rebuilt(service) for service in REBUILT],
             await self._verified("verify, after both rebuilds"),
@@ -95,7 +95,7 @@ class Checks:
         finally:
             await connection.close()
 
-    async def _events(self) -> Checked:
+    async def events(self) -> Checked:
         """Every acknowledged purchase has one award, of its account and its points."""
         found = Found("every acknowledged purchase is decided once, for what it is worth", "I1 I2")
         missing = {event.receipt for event in self.journal.acknowledged()}
@@ -115,7 +115,7 @@ class Checks:
             found.find(f"{receipt} was acknowledged and is not decided")
         return found.checked
 
-    async def _accounts(self) -> Checked:
+    async def accounts(self) -> Checked:
         """Each account has what was bought and has spent what was answered."""
         found = Found("every account has earned and spent what the journal says", "I2 I3 I4")
         earned: Counter[str] = Counter()
@@ -140,7 +140,7 @@ class Checks:
             found.find(f"{member} has no account")
         return found.checked
 
-    async def _answers(self) -> Checked:
+    async def answers(self) -> Checked:
         """Each answer is a decision of the ledger, and each decision was answered."""
         found = Found(
             "every answer is one decision of the ledger, and the other way round", "I2 I6"
@@ -167,7 +167,7 @@ class Checks:
             found.find(f"{answer} is no decision ({cause})")
         return found.checked
 
-    async def _quarantine(self) -> Checked:
+    async def poison(self) -> Checked:
         """What is poison stands in quarantine; what is not, does not."""
         found = Found("poison stands in quarantine, each record once, and nothing else", "I1 I13")
         missing = set(self.journal.poison)

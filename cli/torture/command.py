@@ -150,7 +150,10 @@ class Campaign:
             started = monotonic()
             if faults:
                 await self.faults.strike(faults)
-                owed += (monotonic() - started) * PEACE_SHARE / (1 - PEACE_SHARE)
+                seconds = monotonic() - started
+                owed += seconds * PEACE_SHARE / (1 - PEACE_SHARE)
+                struck = ", ".join(f"{fault.kind} ({fault.service})" for fault in faults)
+                self.note(f"  {seconds:.1f} s: {struck}")
             else:
                 await asyncio.sleep(min(owed, left))
                 self.seconds["peace"] += monotonic() - started

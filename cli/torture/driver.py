@@ -24,6 +24,8 @@ from shared.stream.log import LogUnavailable
 BATCH = 60
 BACKLOG_MAX = 12_000
 """Records that the services have not folded yet; more are not sent before they are."""
+UNKNOWN = BACKLOG_MAX + 1
+"""While it cannot be looked at, nothing is sent."""
 LOOK_SECONDS = 0.5
 RETRY_SECONDS = 0.2
 SEND_SECONDS = 20.0
@@ -181,6 +183,7 @@ class Driver:
                 finally:
                     with contextlib.suppress(OSError, asyncpg.InterfaceError):
                         await progress.close()
+            self.backlog = UNKNOWN
             await asyncio.sleep(LOOK_SECONDS)
 
 

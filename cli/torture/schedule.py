@@ -5,7 +5,7 @@ left to the machine.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -51,10 +51,10 @@ KILLS = (2, 2, 3, 4)
 AT_A_POINT = 0.5
 VICTIMS = ("intake", "intake", "earn", "earn", "earn", "redeem", "redeem", "redeem", "query")
 OTHERS: dict[Kind, int] = {
-    Kind.ZOMBIE: 26,
+    Kind.ZOMBIE: 38,
     Kind.BROKER: 13,
-    Kind.DATABASE: 14,
-    Kind.DATABASE_AT_ONCE: 11,
+    Kind.DATABASE: 15,
+    Kind.DATABASE_AT_ONCE: 12,
     Kind.BACKENDS: 7,
     Kind.CUT: 10,
     Kind.SILENT: 10,
@@ -84,7 +84,8 @@ def rounds(seed: int) -> Iterator[Round]:
             yield ()
             continue
         faults = [_kill(drawn) for _ in range(drawn.choice(KILLS))]
-        faults += [_fault(drawn, k, drawn.choice(_subjects(k))) for k in _company(drawn)]
+        killed = {fault.service for fault in faults}
+        faults += [_fault(drawn, k, drawn.choice(_subjects(k, killed))) for k in _company(drawn)]
         yield tuple(faults)
 
 
@@ -113,5 +114,8 @@ def _fault(drawn: random.Random, kind: Kind, service: str) -> Fault:
     )
 
 
-def _subjects(kind: Kind) -> tuple[str, ...]:
+def _subjects(kind: Kind, killed: set[str]) -> Sequence[str]:
+    """Whom a fault may strike; a zombie lives longer where nobody is killed."""
+    if kind is Kind.ZOMBIE:
+        return [service for service in STREAMING if service not in killed] or STREAMING
     return SERVICES if kind in {Kind.CUT, Kind.SILENT} else STREAMING

@@ -1,0 +1,136 @@
+"""A short campaign as an operator runs it, and its checks: each finds the damage that it is for."""
+
+import copy
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from os import environ
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from cli.program import publish_file
+from cli.torture.checks import Checked, Checks
+from cli.torture.command import PROGRAM
+from cli.torture.driver import Driver
+from cli.torture.journal import Answer, Channel, Journal
+from tests.command import tessera
+from tests.integration.system.system import System, running_system
+
+EVENTS = 12
+
+
+async def test_a_short_campaign_finds_nothing_wrong() -> None:
+    code, said = await tessera(environ, "torture", "--minutes", "0.3", "--seed", "4")
+    assert code == 0, said
+    counts = {
+        name: number for number, name in re.findall(r"^ +([\d.,]+)  (.+)$", said, re.MULTILINE)
+    }
+    assert int(counts["kill -9 of a process"]) > 0, said
+    assert int(counts["purchases, kafka"].replace(",", "")) > 0, said
+
+
+class Rest:
+    """An installation at rest, with what was told of it."""
+
+    def __init__(self, system: System, journal: Journal) -> None:
+        self.system = system
+        self.journal = journal
+
+    async def checked(self, journal: Journal) -> list[Checked]:
+        host = self.system.host
+        assert host.kafka is not None
+        checks = Checks(host.bootstrap, host.dsn, host.environment, journal)
+        return [
+            await checks.events(),
+            await checks.accounts(),
+            await checks.answers(),
+            await checks.poison(),
+        ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rest() -> AsyncIterator[Rest]:
+    async with running_system() as system:
+        await publish_file(system.host.bootstrap, PROGRAM)
+        journal = Journal()
+        await Driver(system.host.bootstrap, system.host.dsn, journal, 1).grants(EVENTS)
+        await system.drained()
+        url = "/v1/programs/bank/members/saver0/redemptions"
+        for key, points in (("a", 100), ("b", 10**7)):
+            answer = await system.client.post(
+                url, json={"points": points}, headers={"Idempotency-Key": key}
+            )
+            journal.answered("saver0", key, Answer(answer.status_code, answer.content))
+        yield Rest(system, journal)
+
+
+def one_more_event(journal: Journal) -> None:
+    journal.events[Channel.GRANT] += 1
+
+
+def one_event_less(journal: Journal) -> None:
+    journal.events[Channel.GRANT] -= 1
+
+
+def an_answer_of_nobody(journal: Journal) -> None:
+    journal.answers["saver1", "z"] = Answer(409, b"{}")
+
+
+def an_answer_forgotten(journal: Journal) -> None:
+    del journal.answers["saver0", "b"]
+
+
+def another_amount(journal: Journal) -> None:
+    body = journal.answers["saver0", "a"].body.replace(b'"points":100', b'"points":101')
+    journal.answers["saver0", "a"] = Answer(200, body)
+
+
+def poison_that_is_nowhere(journal: Journal) -> None:
+    journal.poison.add((0, 10_000))
+
+
+EVENT, ACCOUNT, ANSWER, POISON = "every acknowledged", "every account", "every answer", "poison"
+LIES: Mapping[Callable[[Journal], None], set[str]] = {
+    one_more_event: {EVENT, ACCOUNT},
+    one_event_less: {EVENT, ACCOUNT},
+    an_answer_of_nobody: {ANSWER},
+    an_answer_forgotten: {ANSWER},
+    another_amount: {ACCOUNT, ANSWER},
+    poison_that_is_nowhere: {POISON},
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_truth_is_found_to_be_true(rest: Rest):
+    checked = await rest.checked(rest.journal)
+    assert [one.examples for one in checked] == [[], [], [], []]
+    assert [one.looked_at for one in checked[:3]] == [EVENTS, EVENTS, 2]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("lie", LIES)
+async def test_whatever_differs_from_the_journal_is_found(
+    rest: Rest, lie: Callable[[Journal], None]
+):
+    journal = copy.deepcopy(rest.journal)
+    lie(journal)
+    wrong = [one.says for one in await rest.checked(journal) if one.wrong]
+    assert {word for word in (EVENT, ACCOUNT, ANSWER, POISON) if _told(word, wrong)} == LIES[lie]
+
+
+def _told(word: str, wrong: list[str]) -> bool:
+    return any(word in says for says in wrong)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_award_that_was_changed_is_found(rest: Rest):
+    connection = await asyncpg.connect(rest.system.host.dsn)
+    change = "UPDATE earn.decision SET points = points + $1 WHERE receipt_id = 'g3'"
+    try:
+        await connection.execute(change, 1)
+        wrong = [one for one in await rest.checked(rest.journal) if one.wrong]
+    finally:
+        await connection.execute(change, -1)
+        await connection.close()
+    assert [one.examples for one in wrong] == [["g3 gave 250001 to bank:saver3"]]
