@@ -1,79 +1,141 @@
 """What must hold at the end of a history: read from the logs alone, then held against the tables.
 
-I1 one decision for every acknowledged input; I2 one effect per cause; I3, I4 sums and no negative
-balance; I5 every refusal and every amount justified; I6 answers never change; I7 one chain; I8
-rebuilt state equals live state; I9 the same state and input give the same bytes; and what earn
-awarded is what redeem credited.
+I1 every input is decided once or stands in quarantine; I2 one effect per cause; I3, I4 the sums of
+each account after each fact; I5 every amount and every refusal justified; I6 answers are those of
+the log; I7 one chain; I8 rebuilt state equals live state; I9 the same state and input give the same
+bytes; I10, I11 every read showed a state of the log, that of its token. While the history runs,
+clients hold I6, I10 and I11 against what they were told before, and the drain checks I12.
 """
 
+from collections import Counter
 from typing import Any
+from uuid import UUID
 
+from services.query.arrivals import Decided
+from services.query.redemptions import answer
+from services.query.tokens import Token
 from services.redeem.decide import decide
+from services.redeem.projection import DECISION
 from shared.chain.link import Head, genesis
 from shared.events import registry
 from shared.events.base import instant
-from shared.events.facts import InputRejected, Opened, PointsCredited, PointsEarned
-from shared.events.topics import AWARDS, LEDGER, Topic
+from shared.events.commands import Tick
+from shared.events.facts import (
+    InputRejected,
+    Opened,
+    PointsCredited,
+    PointsEarned,
+    PointsExpired,
+    PointsRedeemed,
+)
+from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
 from shared.ledger.account import Account
 from shared.ledger.evolve import evolve
-from shared.stream.log import Bounds, Place
+from shared.stream.log import Bounds, Place, Record
 from shared.stream.memory import MemoryStore
 from shared.stream.opening import fold_records
 from shared.stream.positions import first_position
 from shared.stream.records import recorded, source_of
-from shared.stream.service import Recorded
-from tests.simulation.history import LEDGER_ID, PARTITIONS, SERVICES, History, Violation
+from shared.stream.service import Input, Recorded
+from tests.simulation.clients import Seen, Violation
+from tests.simulation.history import History, rows_of, set_aside, unforwarded
+from tests.simulation.network import done
+from tests.simulation.nodes import FOLD_VERSION, LEDGER_ID, SERVICES, decided_of
 from tests.simulation.rule import follow
+
+Facts = dict[UUID, Recorded]
+"""Valid facts by cause."""
 
 
 def check(history: History) -> None:
     """Raise Violation for whatever does not hold."""
-    awards = {fact.cause_id: fact for fact in valid_facts(history, AWARDS, "earn")}
-    ledger = {fact.cause_id: fact for fact in valid_facts(history, LEDGER, "redeem")}
-    _every_input_is_decided(history, awards, ledger)
+    awards = _by_cause(_chain(history, AWARDS, "earn"))
+    chain = _chain(history, LEDGER, "redeem")
+    ledger = _by_cause(chain)
+    _upstream_is_taken(history)
+    _decided(history, "earn", ACTIVITY, awards)
+    _receipts_count_once(history, awards)
+    _decided(history, "redeem", COMMANDS, ledger)
     _awards_are_credited(awards, ledger)
+    _Ledger(history).walk(chain)
+    for name in SERVICES:
+        _rebuilt_equals_live(history, name)
     _answers_stand(history, ledger)
-    _decisions_are_justified(history)
-    _rebuilt_equals_live(history)
 
 
-def valid_facts(history: History, topic: Topic, writer: str) -> list[Recorded]:
-    """All valid facts of a topic; checks I2 and I7 on the way."""
-    facts: list[Recorded] = []
-    seen: set[Any] = set()
-    for partition in range(PARTITIONS):
-        head: Head = genesis(LEDGER_ID, topic.name, partition, PARTITIONS, writer)
+# the logs
+
+
+def _chain(history: History, topic: Topic, writer: str) -> list[tuple[Record, Recorded]]:
+    """All valid facts of a topic. I7."""
+    chain: list[tuple[Record, Recorded]] = []
+    for partition in range(history.partitions):
+        head: Head = genesis(LEDGER_ID, topic.name, partition, history.partitions, writer)
         for record in history.broker.records[Place(topic.name, partition)]:
             after = follow(head, record)
             if after is None:
+                if history.is_undisturbed:
+                    raise Violation(f"I12: {topic.name} {record.offset} is void without a rival")
                 continue
             if after.seq != head.seq + 1 or after.time_ms < head.time_ms:
                 raise Violation(f"I7: {topic.name}/{partition} {record.offset}: {head} to {after}")
             head = after
             fact = recorded(record)
-            if isinstance(fact.fact, Opened):
-                continue
             if isinstance(fact.fact, InputRejected):
                 raise Violation(f"an input could not be decided: {fact.fact}")
-            if fact.cause_id in seen:
-                raise Violation(f"I2: {fact.type} twice for one cause: {fact.value!r}")
-            seen.add(fact.cause_id)
-            facts.append(fact)
+            if not isinstance(fact.fact, Opened):
+                chain.append((record, fact))
+    return chain
+
+
+def _by_cause(chain: list[tuple[Record, Recorded]]) -> Facts:
+    """I2."""
+    facts: Facts = {}
+    for _, fact in chain:
+        if fact.cause_id in facts:
+            raise Violation(f"I2: {fact.type} twice for one cause: {fact.value!r}")
+        facts[fact.cause_id] = fact
     return facts
 
 
-def _every_input_is_decided(
-    history: History, awards: dict[Any, Recorded], ledger: dict[Any, Recorded]
-) -> None:
-    for cause in history.journal.purchases:
-        if cause.id not in awards:
-            raise Violation(f"I1: {cause.text} has no award")
-    for cause in history.journal.redemptions:
-        if cause.id not in ledger:
-            raise Violation(f"I1: {cause.text} has no decision")
+# I1
 
 
-def _awards_are_credited(awards: dict[Any, Recorded], ledger: dict[Any, Recorded]) -> None:
+def _upstream_is_taken(history: History) -> None:
+    if lost := unforwarded(history):
+        raise Violation(f"I1: {lost} are neither forwarded nor set aside")
+
+
+def _decided(history: History, name: str, topic: Topic, facts: Facts) -> None:
+    """Each input has a decision on the very content, or stands in quarantine."""
+    service, aside = SERVICES[name](), set_aside(history)
+    for record in history.records(topic):
+        said = service.read(record)
+        if isinstance(said, Input) and isinstance(said.message, Tick):
+            continue
+        if isinstance(said, Input):
+            fact = facts.get(said.cause.id)
+            if fact is not None and fact.body == said.body and fact.fact.account == said.account:
+                continue
+        if (record.topic, record.partition, record.offset) not in aside:
+            raise Violation(f"I1: {said} is neither decided nor set aside")
+
+
+def _receipts_count_once(history: History, awards: Facts) -> None:
+    """Each receipt that a shop knows to be taken has one award, for one of the amounts sent."""
+    found: Counter[str] = Counter()
+    for fact in awards.values():
+        if isinstance(fact.fact, PointsEarned):
+            found[fact.fact.receipt_id or ""] += 1
+            amounts = history.journal.purchases.get(fact.fact.receipt_id or "", set())
+            if fact.fact.points not in {amount // 100 for amount in amounts}:
+                raise Violation(f"I1: {fact.fact} for a receipt of {amounts}")
+    for receipt in history.journal.purchases:
+        if found[receipt] != 1:
+            raise Violation(f"I1, I2: receipt {receipt} has {found[receipt]} awards")
+
+
+def _awards_are_credited(awards: Facts, ledger: Facts) -> None:
     earned = {
         fact.fact.award_id: fact.fact.points
         for fact in awards.values()
@@ -85,78 +147,116 @@ def _awards_are_credited(awards: dict[Any, Recorded], ledger: dict[Any, Recorded
         if isinstance(fact.fact, PointsCredited)
     }
     if earned != credited:
-        raise Violation(f"awards {earned} are not credits {credited}")
+        raise Violation(f"I1: awards {earned} are not credits {credited}")
 
 
-def _answers_stand(history: History, ledger: dict[Any, Recorded]) -> None:
-    for cause, answer in history.journal.answers.items():
-        if ledger[cause.id].value.decode() != answer:
-            raise Violation(f"I6: {cause.text} was answered {answer}")
+# the ledger, fact by fact
 
 
-def _decisions_are_justified(history: History) -> None:
-    """Decide every input again on the state that it met: the same bytes must come out."""
-    for partition in range(PARTITIONS):
-        accounts: dict[str, Account | None] = {}
-        head = genesis(LEDGER_ID, LEDGER.name, partition, PARTITIONS, "redeem")
-        for record in history.broker.records[Place(LEDGER.name, partition)]:
-            after = follow(head, record)
-            if after is None:
-                continue
-            head = after
-            fact = recorded(record)
-            if isinstance(fact.fact, Opened):
-                continue
-            _justified(history, accounts, record, fact)
+class _Ledger:
+    """Walks the ledger: sums, justification, and what reads showed on the way."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.accounts: dict[str, Account | None] = {}
+        self.free: dict[str, dict[UUID, int]] = {}
+        self.redeem = SERVICES["redeem"]()
+        self.seen: dict[Token, list[Seen]] = {}
+        for seen in history.journal.seen:
+            self.seen.setdefault(seen.token, []).append(seen)
+
+    def walk(self, chain: list[tuple[Record, Recorded]]) -> None:
+        """All partitions, in order."""
+        at: dict[int, int] = {}
+        for record, fact in chain:
+            self._reads(record.partition, at.get(record.partition, 0), fact.seq)
+            at[record.partition] = fact.seq
+            self._justified(record, fact)
             key = fact.fact.account
-            accounts[key] = evolve(accounts.get(key), fact.fact, instant(fact.time_ms))
+            self.accounts[key] = evolve(self.accounts.get(key), fact.fact, instant(fact.time_ms))
+            self._adds_up(key, fact)
+        for partition in range(self.history.partitions):
+            self._reads(partition, at.get(partition, 0), None)
+        if self.seen:
+            raise Violation(f"I11: reads of positions that the log does not have: {self.seen}")
+
+    def _reads(self, partition: int, seq: int, until: int | None) -> None:
+        """Reads from a position on, up to that of the next fact, showed the state there."""
+        for token in [token for token in self.seen if token.partition == partition]:
+            if token.position >= seq and (until is None or token.position < until):
+                for seen in self.seen.pop(token):
+                    self._shown(seen)
+
+    def _shown(self, seen: Seen) -> None:
+        account = self.accounts.get(seen.account)
+        for name, value in seen.row.items():
+            if name != "position" and value != getattr(account, name, None):
+                raise Violation(f"I10, I11: {seen} showed {name}, the log says {account}")
+
+    def _justified(self, record: Record, fact: Recorded) -> None:
+        """I5, I9: decided again on the state that it met, the input gives the same bytes."""
+        src = source_of(record)
+        if src is None:
+            raise Violation(f"I5: {fact} has no input")
+        said = self.redeem.read(self.history.broker.records[Place(*src[:2])][src.offset])
+        decisions = decide(
+            self.accounts.get(said.account),
+            said.message,
+            self.history.catalogue.version_at,
+            said.cause,
+            instant(fact.time_ms),
+        )
+        first = decisions[0] if decisions else None
+        if (
+            first is None
+            or first.cause.id != fact.cause_id
+            or registry.encode(first.fact) != fact.value
+        ):
+            raise Violation(f"I5, I9: {fact.value!r} is decided again as {first}")
+
+    def _adds_up(self, key: str, fact: Recorded) -> None:
+        """I3, I4: from the facts alone, whatever the ledger's own code asserts."""
+        free = self.free.setdefault(key, {})
+        match fact.fact:
+            case PointsCredited(lot_id=lot, points=points, covers=covers, expired=expired):
+                free[lot] = points - expired - sum(share.points for share in covers)
+            case PointsRedeemed(points=points, allocation=allocation):
+                for share in allocation:
+                    free[share.lot_id] -= share.points
+                if points != sum(share.points for share in allocation):
+                    raise Violation(f"I4: {fact.value!r} is not covered")
+            case PointsExpired(lot_id=lot, points=points):
+                free[lot] -= points
+        account = self.accounts[key]
+        if min(free.values(), default=0) < 0:
+            raise Violation(f"I3: {key} is overdrawn by {fact.value!r}")
+        if sum(free.values()) != (account.free if account else 0):
+            raise Violation(f"I4: {account} has {free}")
 
 
-def _justified(
-    history: History, accounts: dict[str, Account | None], record: Any, fact: Recorded
-) -> None:
-    src = source_of(record)
-    assert src is not None
-    input_record = history.broker.records[Place(src.topic, src.partition)][src.offset]
-    service = SERVICES["redeem"]()
-    said = service.read(input_record)
-    decisions = decide(
-        accounts.get(said.account),
-        said.message,
-        history.catalogue.version_at,
-        said.cause,
-        instant(fact.time_ms),
-    )
-    first = decisions[0] if decisions else None
-    if (
-        first is None
-        or first.cause.id != fact.cause_id
-        or registry.encode(first.fact) != fact.value
-    ):
-        raise Violation(f"I5, I9: {fact.value!r} is decided again as {first}")
+# the tables
 
 
-def _rebuilt_equals_live(history: History) -> None:
-    for name, make in SERVICES.items():
-        service = make()
-        rebuilt = MemoryStore(service.tables, service.lookups)
-        size = history.random.randint(1, 7)
-        _drive(_rebuild(history, service, rebuilt, size))
-        live = history.databases[name].rows
-        for table in service.tables:
-            if rebuilt.tables[table].rows != live.tables[table].rows:
-                raise Violation(f"I8: {name}.{table.name} is not what a rebuild gives")
+def _rebuilt_equals_live(history: History, name: str) -> None:
+    """I8, in batches of a seeded size."""
+    service, rebuilt = SERVICES[name](), rows_of(name)()
+    size = history.random.randint(1, 20)
+    done(_rebuild(history, service, rebuilt, size))
+    live = history.databases[name].rows
+    for table in service.tables:
+        if rebuilt.tables[table].rows != live.tables[table].rows:
+            raise Violation(f"I8: {name}.{table.name} is not what a rebuild gives")
 
 
 async def _rebuild(history: History, service: Any, store: MemoryStore, size: int) -> None:
-    for partition in range(PARTITIONS):
+    for partition in range(history.partitions):
         place = Place(service.output.name, partition)
         position = first_position(
             place,
             ledger_id=LEDGER_ID,
-            partitions=PARTITIONS,
+            partitions=history.partitions,
             writer=service.name,
-            fold_version="1.0",
+            fold_version=FOLD_VERSION,
         )
         await store.begin(position)
         end = len(history.broker.records[place])
@@ -166,10 +266,16 @@ async def _rebuild(history: History, service: Any, store: MemoryStore, size: int
             position = await fold_records(service, store, position, read[place])
 
 
-def _drive(coroutine: Any) -> None:
-    """Run a coroutine that never waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    raise AssertionError("it waits")
+def _answers_stand(history: History, ledger: Facts) -> None:
+    """I6: what was told is what the rows, which equal the log, would tell again."""
+    rows = history.databases["redeem"].rows.tables[DECISION].rows
+    for (cause, body), told in history.journal.answers.items():
+        if ledger[cause.id].body != body:
+            raise Violation(f"I6: {cause.text} was answered for another body: {told}")
+        row = rows[cause.id]
+        again = answer(Decided(*decided_of(row)), Token.read(told.token))
+        if (again.status_code, bytes(again.body)) != (told.status, told.body):
+            raise Violation(f"I6: {cause.text} was answered {told}, now {again.body!r}")
+    for cause, body in history.journal.conflicts:
+        if ledger[cause.id].body == body:
+            raise Violation(f"I6: {cause.text} was refused its own answer")

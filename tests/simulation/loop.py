@@ -1,14 +1,17 @@
 """An event loop with virtual time and a seeded order: the same seed is the same history.
 
 Each task belongs to a process (a context variable). A killed process simply never runs again,
-wherever it was; a paused one runs later. Time passes only when nothing else can happen.
+wherever it was; a paused one runs later. Time passes only when nothing else can happen. It does
+what tasks, futures, `sleep`, `timeout` and `gather` ask of a loop and nothing more: asyncio's own
+costs several times as much a step.
 """
 
 import asyncio
 import heapq
 import random
+from asyncio import events
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 SECONDS_MAX = 100_000.0
@@ -32,98 +35,191 @@ class Stuck(Exception):
     """The history does not come to an end."""
 
 
-class SeededLoop(asyncio.BaseEventLoop):
+class Step:
+    """A callback that waits for its turn; see `asyncio.Handle`."""
+
+    __slots__ = ("args", "callback", "context", "due", "is_cancelled")
+
+    def __init__(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context, due: float
+    ) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.due = due
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """It will not run."""
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.is_cancelled
+
+    def when(self) -> float:
+        """For timers: when it is due."""
+        return self.due
+
+
+class SeededLoop(asyncio.AbstractEventLoop):
     """Runs ready callbacks in an order that the seed decides."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
         self.random = random.Random(seed)
         self.now = 0.0
         self.steps = 0
         self.failure: BaseException | None = None
-        self.set_exception_handler(self._failed)
+        self.expected: type[BaseException] | None = None
+        """With what processes may end; `ended` counts them."""
+        self.ended = 0
+        self._ready: list[Step] = []
+        self._timers: list[tuple[float, int, Step]] = []
+        self._made = 0
+
+    # what asyncio asks of a loop
 
     def time(self) -> float:
         """Virtual seconds."""
         return self.now
 
-    def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        process = PROCESS.get()
-        if error is not None and not process.dead and self.failure is None:
+    def get_debug(self) -> bool:
+        """No."""
+        return False
+
+    def is_running(self) -> bool:
+        """Yes: it exists for one run."""
+        return True
+
+    def is_closed(self) -> bool:
+        """No."""
+        return False
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> Step:
+        """Run it at this instant, in an order that the seed decides."""
+        step = Step(callback, args, context or copy_context(), self.now)
+        self._ready.append(step)
+        return step
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> Step:
+        """Run it when virtual time is there."""
+        step = Step(callback, args, context or copy_context(), when)
+        self._made += 1
+        heapq.heappush(self._timers, (when, self._made, step))
+        return step
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> Step:
+        """Run it after a while."""
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        """A future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        name: object = None,
+        context: Context | None = None,
+    ) -> "asyncio.Task[Any]":
+        """A task of the process that makes it."""
+        return asyncio.Task(coroutine, loop=self, context=context)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """See `fail`."""
+        self.fail(context.get("exception"))
+
+    def fail(self, error: BaseException | None) -> None:
+        """Something failed that nobody waits for: so does the history, unless it was killed."""
+        if error is None or PROCESS.get().dead:
+            return
+        if self.expected is not None and isinstance(error, self.expected):
+            self.ended += 1
+        elif self.failure is None:
             self.failure = error
 
-    def _run_once(self) -> None:
+    # running
+
+    def spawn(self, process: Process, coroutine: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        """A task of a process; the history fails with it."""
+        task = self.create_task(coroutine, context=self.context_of(process))
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled():
+            self.fail(task.exception())
+
+    @staticmethod
+    def context_of(process: Process) -> Context:
+        """In which something happens in a process."""
+        context = copy_context()
+        context.run(PROCESS.set, process)
+        return context
+
+    def run(self, main: Coroutine[Any, Any, None]) -> None:
+        """Until `main` has ended."""
+        events._set_running_loop(self)
+        try:
+            task = self.create_task(main)
+            while not task.done() and self.failure is None:
+                self._step()
+        finally:
+            for left in asyncio.all_tasks(self):
+                left._log_destroy_pending = False  # type: ignore[attr-defined]
+                coroutine: Any = left.get_coro()
+                coroutine.close()
+            self._ready.clear()
+            self._timers.clear()
+            events._set_running_loop(None)
+        if self.failure is not None:
+            raise self.failure
+        task.result()
+
+    def _step(self) -> None:
         """One callback of a living process, now or at the next moment that has one."""
         self.steps += 1
         if self.steps > STEPS_MAX:
             raise Stuck(f"no end after {STEPS_MAX} steps")
-        ready = self._ready  # type: ignore[attr-defined]
-        scheduled = self._scheduled  # type: ignore[attr-defined]
-        while not ready:
-            if not scheduled:
-                raise Stuck("nothing left to do, but not done")
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False
-            if handle._cancelled or self._process(handle).dead:
-                continue
-            self.now = max(self.now, handle._when)
-            ready.append(handle)
-        if self.now > SECONDS_MAX:
-            raise Stuck(f"no end after {SECONDS_MAX} virtual seconds")
-        index = self.random.randrange(len(ready)) if len(ready) > 1 else 0
-        ready.rotate(-index)
-        handle = ready.popleft()
-        ready.rotate(index)
-        process = self._process(handle)
-        if handle._cancelled or process.dead:
+        ready = self._ready
+        if len(ready) > 1:
+            index = int(self.random.random() * len(ready))
+            step, ready[index] = ready[index], ready[-1]
+            ready.pop()
+        elif ready:
+            step = ready.pop()
+        else:
+            step = self._next_timer()
+        process = step.context.get(PROCESS, ENVIRONMENT)
+        if step.is_cancelled or process.dead:
             return
         if process.paused_until > self.now:
-            self._defer(handle, process.paused_until)
+            self._made += 1
+            heapq.heappush(self._timers, (process.paused_until, self._made, step))
             return
-        handle._run()
+        step.context.run(step.callback, *step.args)
 
-    def _defer(self, handle: asyncio.Handle, until: float) -> None:
-        """Run it later; whoever holds it can still cancel it."""
-        context = handle._context.copy()  # type: ignore[attr-defined]
-        timer = asyncio.TimerHandle(until, _run_unless_cancelled, (handle,), self, context)
-        timer._scheduled = True  # type: ignore[attr-defined]
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-
-    @staticmethod
-    def _process(handle: asyncio.Handle) -> Process:
-        process: Process = handle._context.get(PROCESS, ENVIRONMENT)  # type: ignore[attr-defined]
-        return process
-
-    def _process_events(self, _events: object) -> None:
-        return
-
-    def _write_to_self(self) -> None:
-        return
-
-    def spawn(self, process: Process, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task of a process."""
-        context = copy_context()
-        context.run(PROCESS.set, process)
-        return self.create_task(coroutine, context=context)
-
-
-def _run_unless_cancelled(handle: asyncio.Handle) -> None:
-    if not handle.cancelled():
-        handle._run()
+    def _next_timer(self) -> Step:
+        """The next timer that is not cancelled; time moves to it."""
+        while self._timers:
+            when, _, step = heapq.heappop(self._timers)
+            if not step.is_cancelled:
+                self.now = max(self.now, when)
+                if self.now > SECONDS_MAX:
+                    raise Stuck(f"no end after {SECONDS_MAX} virtual seconds")
+                return step
+        raise Stuck("nothing left to do, but not done")
 
 
 def simulate(seed: int, main: Callable[[SeededLoop], Coroutine[Any, Any, None]]) -> SeededLoop:
     """Run one history to its end. Raises what `main` raises, or Stuck."""
-    loop = SeededLoop(seed)
-    try:
-        loop.run_until_complete(main(loop))
-        if loop.failure is not None:
-            raise loop.failure
-    finally:
-        for task in asyncio.all_tasks(loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-        loop._ready.clear()  # type: ignore[attr-defined]
-        loop._scheduled.clear()  # type: ignore[attr-defined]
-        loop.close()
+    loop = SeededLoop(seed)  # type: ignore[abstract]
+    loop.run(main(loop))
     return loop

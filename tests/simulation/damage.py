@@ -1,0 +1,78 @@
+"""Histories whose log is damaged once all is folded: the service must halt and decide nothing.
+
+What a restore of Kafka from an older copy, a topic made anew, another cluster or an edited record
+look like from the next start on.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
+from shared.stream.log import Outgoing, Place
+from shared.stream.positions import Halted
+from tests.simulation.clients import Violation
+from tests.simulation.history import History
+from tests.simulation.nodes import SERVICES
+
+LOOK_SECONDS = 60.0
+
+
+class DamagedHistory(History):
+    """A history whose log is not any more what was folded."""
+
+    async def run(self) -> None:
+        """The history, the damage, new owners."""
+        await super().run()
+        await asyncio.sleep(LOOK_SECONDS)
+        name, place = self._victim()
+        damages: tuple[Callable[[Place], None], ...] = (self._edit, self._truncate, self._renew)
+        self.random.choice(damages)(place)
+        self.loop.expected = Halted
+        before = self._decisions(name)
+        for node in self.living(name):
+            node.kill()
+        self.start(name).group.give({place.partition})
+        await asyncio.sleep(LOOK_SECONDS)
+        if not self.loop.ended:
+            raise Violation(f"{name} goes on although {place} is another one")
+        if self._decisions(name) > before:
+            raise Violation(f"{name} decided on a log that is another one")
+
+    def _victim(self) -> tuple[str, Place]:
+        """A service, and one of its topics that holds something."""
+        topics: tuple[tuple[str, Topic], ...] = (
+            ("earn", AWARDS),
+            ("redeem", LEDGER),
+            ("earn", ACTIVITY),
+            ("redeem", COMMANDS),
+        )
+        found = [
+            (name, Place(topic.name, partition))
+            for name, topic in topics
+            for partition in range(self.partitions)
+            if self.broker.records[Place(topic.name, partition)]
+        ]
+        return self.random.choice(found)
+
+    def _decisions(self, name: str) -> int:
+        return len(self.records(SERVICES[name]().output))
+
+    def _edit(self, place: Place) -> None:
+        """The last record is another one."""
+        records = self.broker.records[place]
+        records[-1] = records[-1]._replace(value=b"{}", headers=records[-1].headers[:3])
+        self.note(f"the last record of {place} is edited")
+
+    def _truncate(self, place: Place) -> None:
+        """The last records are gone."""
+        records = self.broker.records[place]
+        del records[self.random.randrange(len(records)) :]
+        self.note(f"{place} ends at {len(records)}")
+
+    def _renew(self, place: Place) -> None:
+        """Another topic of the same name, as long or longer."""
+        count = len(self.broker.records[place]) + self.random.randrange(3)
+        self.broker.records[place].clear()
+        for number in range(count):
+            self.broker.put(place, Outgoing(b"key", b"%d" % number, ()))
+        self.note(f"{place} is made anew")

@@ -1,0 +1,317 @@
+"""Processes of the real services in the simulated world: what runs in them is the product's code.
+
+Only what touches a server is replaced: the log, the inputs, the stores, the API's statements.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from services.earn.service import Earn
+from services.intake.service import Intake, Outputs
+from services.query.arrivals import DECISIONS, POSITIONS, Arrivals
+from services.query.reading import BALANCES, Reader
+from services.query.reading import DECISION as ONE_DECISION
+from services.query.redemptions import Redemptions
+from services.redeem.projection import ACCOUNT, DECISION
+from services.redeem.service import Redeem
+from shared.events.topics import LEDGER, PURCHASES, Topic
+from shared.program.catalogue import Catalogue
+from shared.stream.limits import Limits
+from shared.stream.log import Outgoing, Place
+from shared.stream.memory import MemoryStore
+from shared.stream.opening import Ledger, Opening, Owner
+from shared.stream.runner import Runner
+from shared.stream.store import StoreUnavailable
+from shared.stream.turn import Turn
+from tests.simulation.broker import Broker, SimulatedInputs, SimulatedLog
+from tests.simulation.databases import (
+    Database,
+    IntakeDatabase,
+    SimulatedIntakeStore,
+    SimulatedStore,
+)
+from tests.simulation.loop import Process, SeededLoop
+from tests.simulation.network import EPOCH_MS, Network
+
+LEDGER_ID = "simulated"
+FOLD_VERSION = "1.0"
+LIMITS = Limits(inputs_per_turn=4, poll_wait_ms=200, replay_records=5)
+SERVICES: dict[str, Callable[[], Any]] = {"earn": Earn, "redeem": Redeem}
+INTAKE, API = "intake", "api"
+ANSWER_SECONDS = 5.0
+
+
+class World(Protocol):
+    """What processes live in."""
+
+    loop: SeededLoop
+    network: Network
+    broker: Broker
+    databases: dict[str, Database]
+    intake_database: IntakeDatabase
+    catalogue: Catalogue
+    partitions: int
+
+    def notified(self, partition: int) -> None:
+        """A NOTIFY was sent: whoever listens may hear of it."""
+
+
+class Spread:
+    """The group of one process; see `shared.stream.runner.Group`."""
+
+    def __init__(self, topic: Topic, inputs: SimulatedInputs) -> None:
+        self.changed = asyncio.Event()
+        self.topic = topic
+        self.inputs = inputs
+        self.owned: frozenset[Place] = frozenset()
+
+    def places(self) -> frozenset[Place]:
+        """What the process should own."""
+        return self.owned
+
+    def give(self, partitions: set[int]) -> None:
+        """A rebalance."""
+        self.owned = frozenset(Place(self.topic.name, partition) for partition in partitions)
+        self.changed.set()
+        self.inputs.look_again()
+
+    async def committed(self, nexts: object) -> None:
+        """For dashboards."""
+
+
+class Silent:
+    """A meter that counts nothing."""
+
+    def step(self, name: str, seconds: float) -> None:
+        """See `Meter.step`."""
+
+    def turned(self, inputs: int, facts: int, void: int) -> None:
+        """See `Meter.turned`."""
+
+
+class VirtualClock:
+    """The local clock of a process, which may be wrong."""
+
+    def __init__(self, loop: SeededLoop, ahead_ms: int) -> None:
+        self.loop = loop
+        self.ahead_ms = ahead_ms
+
+    def now_ms(self) -> int:
+        """See `Clock.now_ms`."""
+        return EPOCH_MS + int(self.loop.now * 1000) + self.ahead_ms
+
+
+class Node:
+    """A process of a service that owns partitions."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.process = Process(name)
+        self.group: Spread
+        self.task: asyncio.Task[Any]
+
+    def kill(self) -> None:
+        """`kill -9`: it never runs again."""
+        self.process.dead = True
+
+
+class DecidingNode(Node):
+    """A process of earn or redeem."""
+
+    def __init__(self, world: World, name: str, clock_ahead_ms: int) -> None:
+        super().__init__(name)
+        service = SERVICES[name]()
+        service.catalogue = world.catalogue
+        log = SimulatedLog(world.network, world.broker)
+        store = SimulatedStore(world.network, world.databases[name], world.notified)
+        inputs = SimulatedInputs(
+            world.network, world.broker, [topic.name for topic in service.inputs]
+        )
+        self.group = Spread(service.inputs[0], inputs)
+        turn: Turn[Any] = Turn(
+            service,
+            log,
+            inputs,
+            store,
+            VirtualClock(world.loop, clock_ahead_ms),
+            Silent(),
+            partitions=world.partitions,
+            quarantine_partitions=1,
+            limits=LIMITS,
+        )
+        opener: Opening[Any] = Opening(
+            service,
+            log,
+            store,
+            Ledger(LEDGER_ID, world.partitions),
+            Owner(name, "simulated"),
+            replay_records=LIMITS.replay_records,
+            fold_version=FOLD_VERSION,
+        )
+        runner = Runner(turn, opener, inputs, self.group, _nothing, world.loop.random.random)
+        self.task = world.loop.spawn(self.process, runner.run(asyncio.Event()))
+
+
+class Published:
+    """The programs, as intake asks for them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is published."""
+        return self.world.catalogue
+
+    @catalogue.setter
+    def catalogue(self, _catalogue: Catalogue) -> None:
+        raise AssertionError("processes publish no programs")
+
+    async def refresh(self, *, to_end: bool = False) -> Catalogue:
+        """See `shared.stream.programs.Programs.refresh`."""
+        return self.world.catalogue
+
+
+class IntakeNode(Node):
+    """A process of intake."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(INTAKE)
+        inputs = SimulatedInputs(world.network, world.broker, [PURCHASES.name])
+        self.group = Spread(PURCHASES, inputs)
+        intake = Intake(
+            SimulatedLog(world.network, world.broker),
+            inputs,
+            SimulatedIntakeStore(world.network, world.intake_database),
+            Published(world),
+            self.group,
+            Silent(),
+            Outputs(world.partitions, 1),
+            LIMITS,
+            world.loop.random.random,
+        )
+        self.task = world.loop.spawn(self.process, intake.run(asyncio.Event()))
+
+
+class ApiNode(Node):
+    """A process of the API: its reads, its waiting and its redemptions, without HTTP."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(API)
+        self.world = world
+        database: Any = Statements(world.network, world.databases["redeem"])
+        arrivals = Arrivals(database, "")
+        log: Any = Reached(SimulatedLog(world.network, world.broker))
+        publisher: Any = CommandPublisher(SimulatedLog(world.network, world.broker))
+        self.arrivals = arrivals
+        self.reader = Reader(database, arrivals, log, world.partitions)
+        self.redemptions = Redemptions(
+            database,
+            arrivals,
+            publisher,
+            self.reader,
+            partitions=world.partitions,
+            answer_seconds=ANSWER_SECONDS,
+        )
+        self.task = world.loop.spawn(self.process, arrivals.look_after())
+
+    def hint(self, partition: int) -> None:
+        """A NOTIFY arrives, or is lost."""
+        if not self.world.network.chance(self.world.network.faults.lost):
+            context = self.world.loop.context_of(self.process)
+            self.world.loop.call_later(
+                self.world.network.delay(),
+                self.arrivals._on_hint,
+                None,
+                0,
+                "",
+                str(partition),
+                context=context,
+            )
+
+
+class Reached:
+    """A connection that is there; see `services.query.connections.Lifeline`."""
+
+    def __init__(self, made: SimulatedLog) -> None:
+        self.made = made
+
+
+class CommandPublisher:
+    """See `services.query.publishing.Publisher.command`."""
+
+    def __init__(self, log: SimulatedLog) -> None:
+        self.log = log
+
+    async def command(self, place: Place, record: Outgoing) -> int:
+        """Append one command; its offset."""
+        return (await self.log.append({place: [record]}))[place]
+
+
+class Statements:
+    """The API's statements on redeem's rows; each is one snapshot."""
+
+    def __init__(self, network: Network, database: Database) -> None:
+        self.network = network
+        self.database = database
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        """See `services.query.connections.Database.fetch`."""
+        return await self.network.request(lambda: self.rows(statement, arguments), StoreUnavailable)
+
+    def rows(self, statement: str, arguments: Sequence[Any]) -> list[Any]:
+        """What the statement finds."""
+        store = self.database.seen
+        if statement is DECISIONS:
+            found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
+            return [decided_of(row) for row in found if row is not None]
+        if statement is POSITIONS:
+            return [
+                {"partition": partition, "seq": position.seq}
+                for (_, partition), position in store.positions.items()
+            ]
+        account, partition, _now, *others = arguments
+        position = store.positions.get((LEDGER.name, partition))
+        if position is None:
+            return []
+        seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
+        if statement is ONE_DECISION:
+            marks = {topic: [mark.next] for topic, mark in position.inputs.items()}
+            seen |= {**_decision_of(store, account, others[0]), "inputs": json.dumps(marks)}
+        else:
+            assert statement is BALANCES
+        return [seen]
+
+
+def decided_of(row: Any) -> tuple[Any, ...]:
+    """A row of decisions as `services.query.arrivals.Decided` has it."""
+    return (
+        row.cause,
+        row.account,
+        row.seq,
+        row.type,
+        row.body,
+        row.decided_at,
+        row.balance,
+        row.fact,
+    )
+
+
+def balances_of(store: MemoryStore, account: str) -> dict[str, int | None]:
+    """What the simulated reads show of an account."""
+    row = store.tables[ACCOUNT].rows.get(account)
+    names = ("version", "free", "due", "held", "earned", "redeemed", "expired")
+    return {name: getattr(row, name, None) for name in names}
+
+
+def _decision_of(store: MemoryStore, account: str, cause: Any) -> dict[str, Any]:
+    row = store.tables[DECISION].rows.get(cause)
+    named = ("cause", "account", "seq", "type", "body", "decided_at", "balance", "fact")
+    cells = decided_of(row) if row is not None and row.account == account else (None,) * 8
+    return dict(zip(named, cells, strict=True))
+
+
+async def _nothing() -> None:
+    return
