@@ -11,7 +11,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.facts import LotShare, RuleMissed, RuleShare
+from shared.events.facts import (
+    CapReached,
+    EarnedIn,
+    LotShare,
+    LotTerms,
+    RuleMissed,
+    RuleShare,
+)
 
 TOKEN = Field(
     description="How far the projection was: `<partition>-<position>`. Send it back in the header "
@@ -224,6 +231,11 @@ class Worth(Answer):
     why_not: list[RuleMissed]
     active_from: datetime
     expires_at: datetime | None
+    desired: Annotated[int, Field(description="What it would be without caps")]
+    caps: list[CapReached]
+    also: Annotated[list[EarnedIn], Field(description="Points of the program's other currencies")]
+    earning_share: Annotated[str | None, Field(description="The part not paid with points")]
+    lots: Annotated[list[LotTerms], Field(description="If they divide: points and their dates")]
 
 
 class VersionSummary(Answer):

@@ -1,6 +1,8 @@
 """What a basket would earn: the very function that awards, on a purchase that did not happen."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -11,11 +13,16 @@ from services.query.bodies import PreviewAsked, body_of, documented_body
 from services.query.context import MemberId, Parts, ProgramName, account_of
 from services.query.problems import Code, Problem, documented, invalid
 from shared.events.upstream import Purchase
-from shared.program.earning import Award, OutOfRange, award
+from shared.program.earning import Award, OutOfRange, award, counters
 from shared.program.model import Program
+from shared.program.past import NOTHING, Counter, Past
 
 router = APIRouter(prefix="/programs/{program}/members/{member}/preview", tags=["preview"])
 
+COUNTERS = """
+SELECT counter, period, value FROM earn.counter
+WHERE account = $1 AND (counter, period) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+"""
 NAME = "preview"
 """Stands for the ids of a purchase that did not happen."""
 BASKET = {"lines": [{"line_id": "1", "sku": "1082185", "amount_minor": 1999}]}
@@ -35,6 +42,7 @@ BASKET = {"lines": [{"line_id": "1", "sku": "1082185", "amount_minor": 1999}]}
         Code.NOT_IN_FORCE,
         Code.OUT_OF_RANGE,
         Code.KAFKA_UNAVAILABLE,
+        Code.POSTGRES_UNAVAILABLE,
     ),
     openapi_extra=documented_body("PreviewAsked", a_basket=BASKET),
 )
@@ -43,9 +51,10 @@ async def preview(
 ) -> Response:
     """Now or at a given time, under the version in force then, or under a draft in the request.
 
-    A member who has no account yet may look too.
+    A member who has no account yet may look too. What the member has used of caps, and how often
+    he came, counts as it stands now.
     """
-    account_of(program, member)
+    account = account_of(program, member)
     asked = await body_of(request, PreviewAsked)
     at = asked.occurred_at or datetime.now(UTC)
     rules = await _rules(parts, program, asked, at)
@@ -60,12 +69,14 @@ async def preview(
         receipt_id=NAME,
         currency=asked.currency or rules.money,
         lines=asked.lines,
+        payments=asked.payments,
     )
     if purchase.brand not in rules.brands:
         detail = f"{purchase.brand} is not a brand of {program} version {rules.version}"
         fault = {"field": "brand", "message": detail, "found": purchase.brand}
         raise Problem(Code.INVALID, errors=[fault])
-    worth = award(rules, purchase)
+    past = await _past(parts, account, counters(rules, purchase))
+    worth = award(rules, purchase, past)
     if isinstance(worth, OutOfRange):
         raise Problem(Code.OUT_OF_RANGE, worth.detail)
     return Response(
@@ -83,6 +94,15 @@ async def _rules(parts: Parts, program: str, asked: PreviewAsked, at: datetime) 
     if version is None:
         raise Problem(Code.NOT_IN_FORCE, f"at {at.isoformat()}")
     return version
+
+
+async def _past(parts: Parts, account: str, asked: Sequence[Counter]) -> Past:
+    """What these counters of the member stand at; no server is asked for none."""
+    if not asked:
+        return NOTHING
+    names, periods = zip(*asked, strict=True)
+    rows = await parts.database.fetch(COUNTERS, account, names, periods)
+    return Past({Counter(row["counter"], row["period"]): Fraction(row["value"]) for row in rows})
 
 
 def _draft(program: str, asked: PreviewAsked) -> Program:
@@ -114,4 +134,9 @@ def _told(
         "why_not": worth.why_not,
         "active_from": worth.active_from,
         "expires_at": worth.expires_at,
+        "desired": worth.points if worth.desired is None else worth.desired,
+        "caps": worth.caps,
+        "also": worth.also,
+        "earning_share": worth.earning_share,
+        "lots": worth.lots,
     }

@@ -8,9 +8,18 @@ from pydantic_core import from_json
 
 from services.query.limits import BODY_BYTES_MAX
 from services.query.problems import Code, Problem, invalid
-from shared.events.base import LINES_MAX, AmountMinor, Currency, Id, Instant, Points, Reason
+from shared.events.base import (
+    LINES_MAX,
+    PAYMENTS_MAX,
+    AmountMinor,
+    Currency,
+    Id,
+    Instant,
+    Points,
+    Reason,
+)
 from shared.events.commands import Direction, HoldSeconds
-from shared.events.upstream import PurchaseLine
+from shared.events.upstream import Payment, PurchaseLine
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -81,6 +90,10 @@ class PreviewAsked(Body):
     store: Id | None = None
     channel: Id | None = None
     currency: Annotated[Currency | None, Field(description="By default the program's")] = None
+    payments: Annotated[
+        tuple[Payment, ...],
+        Field(max_length=PAYMENTS_MAX, description="How it would be paid, where that matters"),
+    ] = ()
     occurred_at: Annotated[Instant | None, Field(description="By default now")] = None
     program: Annotated[dict[str, Any] | None, Field(description="A draft program document")] = None
 

@@ -45,8 +45,9 @@ def minutes_of(text: str) -> tuple[Span, ...]:
     parts = _HOURS.fullmatch(text)
     if parts is None:
         raise ValueError("hours such as 08:00-11:00, or 22:00-02:00 past midnight")
-    first, last = (int(h) * 60 + int(m) for h, m in ((parts[1], parts[2]), (parts[3], parts[4])))
-    if not (first < MINUTES and last <= MINUTES) or max(int(parts[2]), int(parts[4])) > 59:  # noqa: PLR2004
+    hour, minute, end_hour, end_minute = map(int, parts.groups())
+    first, last = hour * 60 + minute, end_hour * 60 + end_minute
+    if first >= MINUTES or last > MINUTES or max(minute, end_minute) >= 60:  # noqa: PLR2004
         raise ValueError("hours from 00:00 to 24:00")
     if first == last:
         raise ValueError("hours that end at another time than they begin")
