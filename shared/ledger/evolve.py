@@ -75,9 +75,7 @@ def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | 
     if account is None:
         if isinstance(fact, PointsCredited | PointsAdded):
             account = opened(fact.account, t)
-        elif (
-            isinstance(fact, RedemptionRefused | RequestRefused) and fact.reason in REFUSED_UNOPENED
-        ):
+        elif _leaves_unopened(fact):
             return None
         else:
             raise InvariantError(f"{type(fact).__name__} on {fact.account}, which is not open")
@@ -102,10 +100,10 @@ def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | 
     return after
 
 
-def _is_refused_unopened(fact: LedgerFact) -> bool:
-    if not isinstance(fact, RedemptionRefused | RequestRefused):
-        return False
-    return fact.reason in REFUSED_UNOPENED
+def _leaves_unopened(fact: LedgerFact) -> bool:
+    if isinstance(fact, RedemptionRefused):
+        return fact.reason in REFUSED_UNOPENED
+    return isinstance(fact, RequestRefused)
 
 
 def _moved(account: Account, fact: Movement, t: datetime) -> Account:
