@@ -13,11 +13,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX, Currency, Id, Slug
 from shared.program.calendar import When, ZoneName, end_of_when, start_of, zone
-from shared.program.durations import AT_ONCE, Period, PeriodOrNever
 from shared.program.exact import Share
 from shared.program.inconsistent import inconsistent as _inconsistent
 from shared.program.policies import Adjustments, Holds, Returns, outlives
-from shared.program.rules import CAPS_MAX, RULES_MAX, BaseRule, Multiplier, Per, Rule, Section
+from shared.program.rewards import Reward, Rewards, check_rewards
+from shared.program.rules import CAPS_MAX, RULES_MAX, BaseRule, Multiplier, Per, Rule
+from shared.program.section import Section
+from shared.program.terms import Activation, Expiry
 
 BRANDS_MAX = 1_000
 VERSION_MAX = 10**6
@@ -34,13 +36,6 @@ class Rounding(StrEnum):
     FLOOR = "floor"
     HALF_UP = "half_up"
     CEIL = "ceil"
-
-
-class CountsFrom(StrEnum):
-    """The day from which an expiry is counted."""
-
-    EARNING = "earning"
-    ACTIVATION = "activation"
 
 
 class AboveLimit(StrEnum):
@@ -93,19 +88,6 @@ class Earn(Section):
         return self
 
 
-class Activation(Section):
-    """When points can be spent: at once, or `after` a while."""
-
-    after: Period = AT_ONCE
-
-
-class Expiry(Section):
-    """When points are gone that nobody spent: never, or `after` a while."""
-
-    after: PeriodOrNever = None
-    counts_from: CountsFrom = CountsFrom.EARNING
-
-
 class CashOffRules(Section):
     """Points as money off: `points` are worth `minor` money."""
 
@@ -136,6 +118,7 @@ class Redemption(Section):
     """What points can be spent on."""
 
     cash_off: CashOffRules | None = None
+    rewards: Rewards = ()
     holds: Holds = Holds()
 
 
@@ -212,6 +195,16 @@ class Program(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _rewards_can_be_issued(self) -> Self:
+        check_rewards(
+            self.redemption.rewards,
+            spendable=[terms.currency for terms in self.currencies if terms.spendable],
+            brands=self.brands,
+            local=self.zone,
+        )
+        return self
+
     def __hash__(self) -> int:
         """Cheap, since whatever is computed from a program once is kept by it."""
         return hash((self.program, self.version))
@@ -220,6 +213,10 @@ class Program(Section):
     def zone(self) -> ZoneInfo:
         """The program's time zone."""
         return zone(self.timezone)
+
+    def reward(self, name: str) -> Reward | None:
+        """An item of the catalogue, if there is one of this name."""
+        return next((item for item in self.redemption.rewards if item.reward == name), None)
 
     @property
     def starts_at(self) -> datetime:

@@ -11,6 +11,7 @@ from shared.program.calendar import end_of_when, start_of
 from shared.program.model import CashOffRules, Program
 from shared.program.policies import Deficit
 from shared.program.redemption import smallest
+from shared.program.rewards import Codes, Reward, Unit
 from shared.program.rules import BaseRule, Rule, Selection
 from shared.program.validity import Validity
 
@@ -41,6 +42,10 @@ def oddities(program: Program) -> Iterator[Oddity]:
     if program.redemption.cash_off is not None:
         for message in _of_cash_off(program.redemption.cash_off):
             yield Oddity(("redemption", "cash_off"), message)
+    for number, reward in enumerate(program.redemption.rewards):
+        for message in _of_reward(program, reward):
+            path = ("redemption", "rewards", number)
+            yield Oddity(path, f"reward {reward.reward} {message}")
     if program.returns.deficit is not Deficit.CARRIED:
         given = _GIVEN[program.returns.deficit]
         yield Oddity(("returns", "deficit"), f"{given}: a gift of the program")
@@ -59,6 +64,16 @@ def _of_rule(program: Program, rule: Rule) -> Iterator[str]:
     ends = rule.effective_until
     if ends and end_of_when(ends, program.zone) <= start_of(program.effective_from, program.zone):
         yield f"never gives points: it ends ({ends}) before this version counts"
+
+
+def _of_reward(program: Program, reward: Reward) -> Iterator[str]:
+    if reward.codes is Codes.POOL and reward.when_cancelled is Unit.RESTOCKED:
+        yield "goes back to stock when it is cancelled, with a code that a member has seen"
+    if not reward.is_counted and reward.when_cancelled is Unit.WRITTEN_OFF:
+        yield "has no units to write off: its stock is unlimited"
+    ends = reward.effective_until
+    if ends and end_of_when(ends, program.zone) <= start_of(program.effective_from, program.zone):
+        yield f"can never be had: it ends ({ends}) before this version counts"
 
 
 def _of_cash_off(rules: CashOffRules) -> Iterator[str]:
