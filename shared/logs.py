@@ -1,12 +1,18 @@
 """Logs of a process: one JSON object a line on standard output.
 
+What cannot be written (the disk is full, the reader is gone) is lost, and nothing else happens: no
+decision hangs on a log line.
+
 The Kafka client writes some 200 lines a second while its broker is away; each of its messages is
 let through once in a named time.
 """
 
+import contextlib
+import io
 import logging
 import sys
 import time
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -32,8 +38,27 @@ class Throttle(logging.Filter):
         return True
 
 
+class Lossy(io.TextIOBase):
+    """A stream that drops what the one behind it does not take."""
+
+    def __init__(self, behind: TextIO) -> None:
+        self._behind = behind
+
+    def write(self, text: str) -> int:
+        """All of it is taken, as far as the writer is told."""
+        with contextlib.suppress(OSError):
+            self._behind.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """What is behind writes what it has, if it can."""
+        with contextlib.suppress(OSError):
+            self._behind.flush()
+
+
 def configure(service: str, level: str) -> None:
     """Set up logging for this process. `level` is debug, info, warning or error."""
+    output = Lossy(sys.stdout)
     minimum = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -44,11 +69,11 @@ def configure(service: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(minimum),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, output)),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

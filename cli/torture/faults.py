@@ -9,7 +9,8 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from time import monotonic
 from typing import assert_never
 
@@ -28,6 +29,7 @@ LOOK_SECONDS = 0.1
 DECIDED = 2
 """Another owner has decided when a position has moved past its `Opened` and one record more."""
 FILLER_BYTES = 1024 * 1024
+PAGE_BYTES = 4096
 
 
 class Faults:
@@ -184,7 +186,7 @@ class Faults:
         if not self.machine.has_log_disk:
             return 0
         filler = self.machine.logs / "filler"
-        await asyncio.to_thread(_fill, filler)
+        await asyncio.to_thread(_fill, filler, list(self.machine.logs.glob("*.log")))
         try:
             await asyncio.sleep(fault.seconds)
         finally:
@@ -192,12 +194,14 @@ class Faults:
         return 1
 
 
-def _fill(filler: os.PathLike[str]) -> None:
-    with open(filler, "wb", buffering=0) as file:  # noqa: PTH123
-        for size in (FILLER_BYTES, 4096, 1):
-            with contextlib.suppress(OSError):
-                while file.write(bytes(size)):
-                    pass
+def _fill(filler: Path, logs: Sequence[Path]) -> None:
+    """Take what is left, also of the last page of each log."""
+    for path, sizes in ((filler, (FILLER_BYTES, PAGE_BYTES)), *((log, (1,)) for log in logs)):
+        with path.open("ab", buffering=0) as file:
+            for size in sizes:
+                with contextlib.suppress(OSError):
+                    while file.write(b"\n" * size):
+                        pass
 
 
 def _owned(process: Process) -> list[int]:

@@ -192,6 +192,7 @@ def _fork(asked: Mapping[str, Any]) -> int:
 
 def _served(service: str) -> int:
     """Run a service's own module as if it had been started itself; its exit code."""
+    del sys.modules[f"services.{service}.__main__"]  # it becomes `__main__`, anew
     try:
         runpy.run_module(f"services.{service}", run_name="__main__", alter_sys=True)
     except SystemExit as ended:

@@ -68,7 +68,7 @@ SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.CUT: (0.2, 6.0),
     Kind.SILENT: (0.5, 9.0),
     Kind.STORM: (0.3, 1.5),
-    Kind.LOGS_FULL: (1.0, 4.0),
+    Kind.LOGS_FULL: (2.0, 6.0),
 }
 ALONE = {Kind.DATABASE, Kind.DATABASE_AT_ONCE, Kind.BACKENDS, Kind.ZOMBIE, Kind.BROKER}
 """Faults that need the servers to themselves, or take them away."""
