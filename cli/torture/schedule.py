@@ -51,10 +51,10 @@ KILLS = (2, 2, 3, 4)
 AT_A_POINT = 0.5
 VICTIMS = ("intake", "intake", "earn", "earn", "earn", "redeem", "redeem", "redeem", "query")
 OTHERS: dict[Kind, int] = {
-    Kind.ZOMBIE: 38,
+    Kind.ZOMBIE: 42,
     Kind.BROKER: 13,
-    Kind.DATABASE: 15,
-    Kind.DATABASE_AT_ONCE: 12,
+    Kind.DATABASE: 18,
+    Kind.DATABASE_AT_ONCE: 14,
     Kind.BACKENDS: 7,
     Kind.CUT: 10,
     Kind.SILENT: 10,
