@@ -94,7 +94,6 @@ def _earned(
         caps=worth.caps,
         also=worth.also,
         earning_share=worth.earning_share,
-        lots=worth.lots,
         counted=worth.counted,
         **bought,
     )

@@ -15,7 +15,6 @@ from shared.events.facts import (
     CapReached,
     EarnedIn,
     LotShare,
-    LotTerms,
     RuleMissed,
     RuleShare,
 )
@@ -235,7 +234,6 @@ class Worth(Answer):
     caps: list[CapReached]
     also: Annotated[list[EarnedIn], Field(description="Points of the program's other currencies")]
     earning_share: Annotated[str | None, Field(description="The part not paid with points")]
-    lots: Annotated[list[LotTerms], Field(description="If they divide: points and their dates")]
 
 
 class VersionSummary(Answer):

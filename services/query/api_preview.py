@@ -138,5 +138,4 @@ def _told(
         "caps": worth.caps,
         "also": worth.also,
         "earning_share": worth.earning_share,
-        "lots": worth.lots,
     }

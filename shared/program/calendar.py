@@ -9,7 +9,9 @@ machine computes the same instants. Reads no clock.
 import re
 from bisect import bisect_left
 from calendar import monthrange
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from io import BytesIO
@@ -24,10 +26,31 @@ from shared.program.durations import Duration, Unit
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}")
+_LEAP_YEAR = 2000
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+
+
+class Span(StrEnum):
+    """What an expiry may be rounded up to the end of."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    HALF_YEAR = "half_year"
+    YEAR = "year"
+
+
+_UNIT_OF = {
+    Span.DAY: Unit.DAY,
+    Span.WEEK: Unit.WEEK,
+    Span.MONTH: Unit.MONTH,
+    Span.YEAR: Unit.YEAR,
+}
 
 
 @cache
@@ -91,6 +114,38 @@ def end_of(day: date, unit: Unit) -> date:
             return day.replace(month=12, day=31)
         case Unit.DAY | Unit.SECOND | Unit.MINUTE | Unit.HOUR:
             return day
+
+
+def end_of_span(day: date, span: Span) -> date:
+    """The last day of the quarter, the half-year, or the smaller or larger span of a day."""
+    match span:
+        case Span.QUARTER | Span.HALF_YEAR:
+            months = 3 if span is Span.QUARTER else 6
+            return end_of(day.replace(day=1, month=-(-day.month // months) * months), Unit.MONTH)
+        case _:
+            return end_of(day, _UNIT_OF[span])
+
+
+def next_of(days: Iterable[str], day: date) -> date | None:
+    """The first of these days on or after `day`; `04-15` is a day of every year, else of one.
+
+    A 29 February of every year is the 28th where there is none. None if all are past.
+    """
+    coming: list[date] = []
+    for written in days:
+        if _DATE.fullmatch(written):
+            coming.append(date.fromisoformat(written))
+        else:
+            month, number = map(int, written.split("-"))
+            years = (day.year, day.year + 1)
+            coming += [date(y, month, min(number, monthrange(y, month)[1])) for y in years]
+    return min((each for each in coming if each >= day), default=None)
+
+
+def anniversary_after(day: date, of: date) -> date:
+    """The first day after `day` that is `of` in its year; in a common year 29 February clamps."""
+    this_year = _months_later(of, 12 * (day.year - of.year))
+    return this_year if this_year > day else _months_later(of, 12 * (day.year + 1 - of.year))
 
 
 def last_day(day: date, duration: Duration) -> date:
@@ -162,6 +217,23 @@ def _check_zone(name: str) -> str:
     return name
 
 
+def _check_day(text: str) -> str:
+    parts = _DAY.fullmatch(text)
+    written = "" if parts is None else text if parts[1] else f"{_LEAP_YEAR}-{text}"
+    try:
+        date.fromisoformat(written)
+    except ValueError:
+        raise ValueError("a day (2027-04-15), or a day of every year (04-15)") from None
+    return text
+
+
+Day = Annotated[
+    str,
+    Field(strict=True),
+    AfterValidator(_check_day),
+    WithJsonSchema({"type": "string", "examples": ["2027-04-15", "04-15"]}),
+]
+"""A local day, of one year or of every year."""
 When = Annotated[
     str,
     Field(strict=True),

@@ -17,7 +17,8 @@ from shared.events.facts import ProgramPublished
 from shared.program.model import Program
 from shared.program.oddities import oddities
 from shared.program.plain_yaml import NotPlain, Path, Place, read
-from shared.program.rules import Rule, Section
+from shared.program.rules import Rule
+from shared.program.section import Section
 
 FOUND_CHARACTERS_MAX = 60
 KINDS: Mapping[str, type[Section]] = {

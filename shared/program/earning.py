@@ -13,7 +13,7 @@ from operator import or_
 from typing import NamedTuple
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
-from shared.events.facts import CapReached, Counted, EarnedIn, LotTerms, RuleMissed, RuleShare
+from shared.events.facts import CapReached, Counted, EarnedIn, RuleMissed, RuleShare
 from shared.events.upstream import Activity, CustomAction, Purchase, Review
 from shared.program.actions import Actions
 from shared.program.alone import Alone, without
@@ -56,7 +56,6 @@ class Award(NamedTuple):
     caps: tuple[CapReached, ...] = ()
     also: tuple[EarnedIn, ...] = ()
     earning_share: str | None = None
-    lots: tuple[LotTerms, ...] = ()
     counted: tuple[Counted, ...] = ()
 
 
@@ -113,6 +112,12 @@ class _Prepared:
         self._alone = Alone(rules, currencies, self._stages)
         self._sums = Sums(program, self._caps, currencies)
         self._validity = Validity(program)
+        self._own_validity = {
+            1 << number: Validity(program, rule)
+            for number, rule in enumerate(rules)
+            if currencies[number] == first and (rule.activation or rule.expiry)
+        }
+        self._dated = sum(self._own_validity)
         self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
         self._timeline = in_effect(rules, program.zone)
         self._names = {
@@ -183,6 +188,11 @@ class _Prepared:
             return self._stages.parts(groups, outcome.share, rated)
         return self._actions.parts(at.activity, groups)
 
+    def _validity_of(self, gave: int) -> Validity:
+        """The dates of an award: those of the first rule that gave something and has its own."""
+        dated = gave & self._dated
+        return self._own_validity[dated & -dated] if dated else self._validity
+
     @staticmethod
     def _read(groups: Sequence[Group]) -> int:
         """The rules that read something."""
@@ -213,7 +223,7 @@ class _Prepared:
         missed = (outcome.in_effect if gave else outcome.asked) & ~gave
         why_not = self._why_not(outcome, missed) if missed else ()
         basis = self._stages.basis(groups)
-        dates = self._validity.dates(at.activity.occurred_at)
+        dates = self._validity_of(gave).dates(at.activity.occurred_at, at.past.enrolled_on)
         if dates is None or basis > AMOUNT_MINOR_MAX:
             return OutOfRange(f"{basis} minor units, or the dates of the points")
         if self._sums.is_plain:

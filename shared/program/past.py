@@ -14,7 +14,7 @@ What a counter counts:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from functools import lru_cache
@@ -45,6 +45,7 @@ class Past:
     counters: Mapping[Counter, Fraction] = field(default_factory=lambda: MappingProxyType({}))
     tier: str | None = None
     segments: frozenset[str] = frozenset()
+    enrolled_on: date | None = None
 
     def __getitem__(self, counter: Counter) -> Fraction:
         """What a counter stood at."""
@@ -56,7 +57,7 @@ class Past:
         for each in counted:
             counter = Counter(each.counter, each.period)
             counters[counter] = counters.get(counter, ZERO) + Fraction(each.added)
-        return type(self)(MappingProxyType(counters), self.tier, self.segments)
+        return replace(self, counters=MappingProxyType(counters))
 
     @classmethod
     def before(cls, counted: Iterable[Counted]) -> Self:

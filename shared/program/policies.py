@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from shared.events.base import POINTS_MAX, Id
 from shared.program.calendar import instant_after
 from shared.program.durations import Duration, Period, Unit, read_duration
-from shared.program.rules import Section
+from shared.program.section import Section
 
 OPEN_HOLDS_MAX = 1_000
 """Most open holds that any program may allow one account: all of them are looked at together."""

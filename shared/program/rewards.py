@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.events.base import POINTS_MAX, Id, Slug
 from shared.program.calendar import When, end_of_when, start_of
 from shared.program.inconsistent import inconsistent
-from shared.program.rules import Section
+from shared.program.section import Section
 
 REWARDS_MAX = 1_000
 """Rewards of one program."""

@@ -7,7 +7,7 @@ compute: that is `earning`'s.
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.events.base import POINTS_MAX, QUANTITY_MAX, Id, LineKind, Slug
 from shared.program.calendar import When
@@ -15,6 +15,8 @@ from shared.program.cel import condition
 from shared.program.exact import Number, Share
 from shared.program.inconsistent import inconsistent
 from shared.program.moments import Days, Hours, Weekday
+from shared.program.section import Section
+from shared.program.terms import Activation, Expiry
 
 RULES_MAX = 1_000
 SELECTED_MAX = 10_000
@@ -41,12 +43,6 @@ def _condition(about: str) -> AfterValidator:
 PurchaseCondition = Annotated[str, Field(strict=True), _condition("purchase")]
 ActionCondition = Annotated[str, Field(strict=True), _condition("action")]
 VisitNumber = Annotated[int, Field(ge=1, le=VISITS_MAX, strict=True)]
-
-
-class Section(BaseModel):
-    """A part of a program document: immutable, and an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Circumstances(Section):
@@ -148,7 +144,9 @@ class EarnRule(Section):
     """What all rules have: a name, when they hold, how they meet other rules.
 
     Of a rule that is not stackable nothing else stands beside it: of several the one with the
-    highest priority, then with the first name. Its caps clip what it gives.
+    highest priority, then with the first name. Its caps clip what it gives. An activation or expiry
+    of its own holds for the whole award to which it gives points: of several such rules that of the
+    first one in the document.
     """
 
     rule: Slug
@@ -160,6 +158,8 @@ class EarnRule(Section):
     caps: Annotated[tuple[RuleCap, ...], Field(max_length=CAPS_MAX)] = ()
     currency: Slug | None = None
     """What it gives; the program's first currency if it does not say."""
+    activation: Activation | None = None
+    expiry: Expiry | None = None
 
 
 class PurchaseRule(EarnRule):

@@ -10,25 +10,42 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.events.base import INSTANT_END
-from shared.program.calendar import DAY, day_of, first_day, last_day, start_of_day
-from shared.program.durations import AT_ONCE, Duration
-from shared.program.model import CountsFrom, Program
+from shared.program.calendar import (
+    DAY,
+    anniversary_after,
+    day_of,
+    end_of_span,
+    first_day,
+    last_day,
+    next_of,
+    start_of_day,
+)
+from shared.program.durations import AT_ONCE
+from shared.program.model import Program
+from shared.program.rules import EarnRule
+from shared.program.terms import Activation, CountsFrom, Expiry
 
 DAYS_REMEMBERED_MAX = 4_096
 
-Later = Callable[[datetime], datetime]
+Begins = Callable[[datetime], datetime]
+Ends = Callable[[datetime, date | None], datetime | None]
 
 
 class Validity:
-    """The activation and expiry of one version of a program."""
+    """The activation and expiry of one version of a program, or of one of its rules."""
 
-    def __init__(self, program: Program) -> None:
-        activation, expiry = program.activation.after, program.expiry.after
-        self._begin = None if activation == AT_ONCE else _later(activation, program.zone, _begins)
-        self._end = None if expiry is None else _later(expiry, program.zone, _ends)
-        self._from_activation = program.expiry.counts_from is CountsFrom.ACTIVATION
+    def __init__(self, program: Program, rule: EarnRule | None = None) -> None:
+        """What the rule does not say is the program's."""
+        activation, expiry = program.activation, program.expiry
+        if rule is not None:
+            activation, expiry = rule.activation or activation, rule.expiry or expiry
+        self._begin = _begin(activation, program.zone)
+        self._end = _end(expiry, program.zone)
+        self._from_activation = expiry.counts_from is CountsFrom.ACTIVATION
 
-    def dates(self, occurred_at: datetime) -> tuple[datetime, datetime | None] | None:
+    def dates(
+        self, occurred_at: datetime, enrolled_on: date | None = None
+    ) -> tuple[datetime, datetime | None] | None:
         """`active_from`, never before the purchase, and `expires_at` (None: never).
 
         None instead of both if one of them lies beyond what a fact can hold.
@@ -39,26 +56,52 @@ class Validity:
             if active_from >= INSTANT_END:
                 return None
         if self._end is not None:
-            expires_at = self._end(active_from if self._from_activation else occurred_at)
-            if expires_at >= INSTANT_END:
+            since = active_from if self._from_activation else occurred_at
+            expires_at = self._end(since, enrolled_on)
+            if expires_at is not None and expires_at >= INSTANT_END:
                 return None
         return active_from, expires_at
 
 
-def _later(duration: Duration, local: ZoneInfo, on_calendar: Callable[..., datetime]) -> Later:
-    if (elapsed := duration.clock) is not None:
+def _begin(terms: Activation, local: ZoneInfo) -> Begins | None:
+    days, after = terms.on, terms.after
+    if days is None and after == AT_ONCE:
+        return None
+    if days is None and (elapsed := after.clock) is not None:
         return lambda instant: instant.astimezone(UTC) + elapsed
 
     @lru_cache(maxsize=DAYS_REMEMBERED_MAX)
-    def of_day(day: date) -> datetime:
-        return on_calendar(day, duration, local)
+    def start(day: date) -> datetime:
+        first = first_day(day, after) if days is None else next_of(days, day) or day
+        return start_of_day(first, local)
 
-    return lambda instant: of_day(day_of(instant, local))
-
-
-def _begins(day: date, duration: Duration, local: ZoneInfo) -> datetime:
-    return start_of_day(first_day(day, duration), local)
+    return lambda instant: start(day_of(instant, local))
 
 
-def _ends(day: date, duration: Duration, local: ZoneInfo) -> datetime:
-    return start_of_day(last_day(day, duration) + DAY, local)
+def _end(terms: Expiry, local: ZoneInfo) -> Ends | None:
+    if terms.after is None and terms.on is None and terms.anniversary is None:
+        return None
+    if terms.after is not None and (elapsed := terms.after.clock) is not None:
+        return lambda instant, _: instant.astimezone(UTC) + elapsed
+
+    @lru_cache(maxsize=DAYS_REMEMBERED_MAX)
+    def end(day: date, enrolled_on: date | None) -> datetime | None:
+        last = _last_day(terms, day, enrolled_on)
+        if last is None:
+            return None
+        if terms.round_up is not None:
+            last = end_of_span(last, terms.round_up)
+        return start_of_day(last + DAY, local)
+
+    if terms.anniversary is None:
+        return lambda instant, _: end(day_of(instant, local), None)
+    return lambda instant, enrolled_on: end(day_of(instant, local), enrolled_on)
+
+
+def _last_day(terms: Expiry, day: date, enrolled_on: date | None) -> date | None:
+    """The last day of points that count from `day`; None: they never end."""
+    if terms.on is not None:
+        return next_of(terms.on, day)
+    if terms.after is not None:
+        return last_day(day, terms.after)
+    return anniversary_after(day, enrolled_on or day) - DAY

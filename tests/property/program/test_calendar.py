@@ -7,6 +7,8 @@
    shortens.
 4. A duration reads back as it was written.
 5. Points are never active before their purchase.
+6. Rounding up to the end of a span never shortens, and an earlier day never ends later; the next of
+   some days is never before the day itself.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,7 +17,17 @@ from importlib import resources
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.program.calendar import add, day_of, last_day, start_of_day, zone
+from shared.program.calendar import (
+    Span,
+    add,
+    anniversary_after,
+    day_of,
+    end_of_span,
+    last_day,
+    next_of,
+    start_of_day,
+    zone,
+)
 from shared.program.durations import Duration, Unit, read_duration
 from shared.program.validity import Validity
 from tests.receipts import program
@@ -81,3 +93,18 @@ def test_5_points_are_never_active_before_their_purchase(
     dates = Validity(program(timezone=name, activation={"after": str(duration)})).dates(at)
     assert dates is not None
     assert dates[0] >= at
+
+
+@settings(deadline=None)
+@given(
+    days, days, st.sampled_from(Span), st.lists(days.map(str) | days.map(lambda d: f"{d:%m-%d}"))
+)
+def test_6_spans_and_named_days_lie_ahead_in_order(one, other, span: Span, named: list[str]):
+    first, second = sorted((one, other))
+    assert first <= end_of_span(first, span) <= end_of_span(second, span)
+    coming = next_of(named, first), next_of(named, second)
+    assert all(
+        found is None or found >= day for found, day in zip(coming, (first, second), strict=True)
+    )
+    assert None in coming or coming[0] <= coming[1]
+    assert first < anniversary_after(first, of=other) <= add(first, read_duration("366D"))

@@ -1,13 +1,15 @@
 """From when to when points count: activation and expiry of a program, purchase by purchase."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.program.model import Program
 from shared.program.validity import Validity
-from tests.receipts import program
+from tests.receipts import BASE, earned, program, receipt
+
+SHORT = {"rule": "short", "kind": "fixed", "points": 5, "expiry": {"after": "29D"}}
 
 
 def under(zone: str = "America/New_York", **sections: Any) -> Program:
@@ -50,6 +52,112 @@ def test_x16_the_instant_of_expiry_is_the_end_of_the_last_local_day(zone: str):
     last = purchase.astimezone(there).date().replace(month=2)
     assert (until - timedelta(microseconds=1)).astimezone(there).date() == last
     assert until.astimezone(there).date() == last + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("case", "expiry", "occurred_on", "last_day"),
+    [
+        ("X14", {"on": ["04-15"]}, "2026-01-02", "2026-04-15"),
+        ("X14", {"on": ["2026-04-15"]}, "2026-03-31", "2026-04-15"),
+        ("on the day itself", {"on": ["04-15"]}, "2026-04-15", "2026-04-15"),
+        ("the year after", {"on": ["04-15"]}, "2026-04-16", "2027-04-15"),
+        ("the next of several", {"on": ["04-15", "10-15"]}, "2026-04-16", "2026-10-15"),
+        ("none is left", {"on": ["2026-04-15"]}, "2026-04-16", None),
+        ("29 February of a common year", {"on": ["02-29"]}, "2026-01-02", "2026-02-28"),
+        ("29 February of a leap year", {"on": ["02-29"]}, "2027-03-01", "2028-02-29"),
+        ("to the end of the day", {"after": "90D", "round_up": "day"}, "2026-01-01", "2026-04-01"),
+        ("of the week", {"after": "1D", "round_up": "week"}, "2026-03-03", "2026-03-08"),
+        ("of the month", {"after": "1D", "round_up": "month"}, "2026-02-03", "2026-02-28"),
+        ("of the quarter", {"after": "1M", "round_up": "quarter"}, "2026-03-03", "2026-06-30"),
+        ("its own quarter", {"after": "0D", "round_up": "quarter"}, "2026-12-31", "2026-12-31"),
+        ("of the half-year", {"after": "3M", "round_up": "half_year"}, "2026-04-30", "2026-12-31"),
+        ("of the year", {"after": "1Y", "round_up": "year"}, "2026-04-30", "2027-12-31"),
+        ("days and rounding", {"on": ["04-15"], "round_up": "quarter"}, "2026-01-01", "2026-06-30"),
+        ("leap day and a year", {"after": "1Y"}, "2028-02-29", "2029-02-28"),
+        ("leap day and four", {"after": "4Y"}, "2028-02-29", "2032-02-29"),
+        ("the end of a month", {"after": "1M"}, "2026-01-31", "2026-02-28"),
+        ("and of the next", {"after": "2M"}, "2026-01-31", "2026-03-31"),
+    ],
+)  # fmt: skip
+def test_a_lot_is_good_through_its_last_day(
+    case: str, expiry: dict[str, Any], occurred_on: str, last_day: str | None
+):
+    for name in ("America/New_York", "Etc/GMT+12", "Pacific/Kiritimati", "Europe/London"):
+        program = under(name, expiry=expiry)
+        noon = datetime.fromisoformat(f"{occurred_on}T12:00:00").replace(tzinfo=program.zone)
+        _, until = Validity(program).dates(noon) or (None, None)
+        last = until and (until - timedelta(microseconds=1)).astimezone(program.zone).date()
+        assert last == (last_day and datetime.fromisoformat(last_day).date()), name
+
+
+@pytest.mark.parametrize(
+    ("occurred_on", "enrolled_on", "last_day"),
+    [
+        ("2026-03-03", "2020-06-01", "2026-05-31"),
+        ("2026-06-01", "2020-06-01", "2027-05-31"),
+        ("2026-05-31", "2020-06-01", "2026-05-31"),
+        ("2026-03-03", "2020-02-29", "2027-02-27"),
+        ("2027-12-31", "2020-02-29", "2028-02-28"),
+        ("2026-03-03", "2026-03-03", "2027-03-02"),
+        ("2026-03-03", "2026-12-01", "2026-11-30"),
+        ("2026-03-03", None, "2027-03-02"),
+    ],
+)
+def test_points_last_until_the_anniversary_of_the_enrolment(
+    occurred_on: str, enrolled_on: str | None, last_day: str
+):
+    program = under("UTC", expiry={"anniversary": True})
+    enrolled = date.fromisoformat(enrolled_on) if enrolled_on else None
+    noon = datetime.fromisoformat(f"{occurred_on}T12:00:00Z")
+    _, until = Validity(program).dates(noon, enrolled) or (None, None)
+    assert until is not None
+    assert (until - timedelta(days=1)).date() == date.fromisoformat(last_day)
+
+
+@pytest.mark.parametrize(
+    ("on", "active_from"),
+    [
+        (["2026-04-01", "2026-03-15"], "2026-03-15T00:00:00-04:00"),
+        (["03-01"], "2027-03-01T00:00:00-05:00"),
+        (["03-03"], "2026-03-03T12:00:00-05:00"),
+        (["2026-03-01"], "2026-03-03T12:00:00-05:00"),
+    ],
+)
+def test_points_are_active_on_the_next_of_some_days(on: list[str], active_from: str):
+    purchase = datetime.fromisoformat("2026-03-03T12:00:00-05:00")
+    validity = Validity(under(activation={"on": on}))
+    assert validity.dates(purchase) == (datetime.fromisoformat(active_from), None)
+
+
+def test_x7_activation_expiry_and_the_new_year_are_one_instant():
+    program = under(activation={"on": ["2026-01-01"]}, expiry={"on": ["2025-12-31"]})
+    purchase = datetime.fromisoformat("2025-06-01T12:00:00-04:00")
+    midnight = datetime.fromisoformat("2026-01-01T00:00:00-05:00")
+    assert Validity(program).dates(purchase) == (midnight, midnight)
+
+
+def test_e12_points_are_spendable_on_the_fifth_day():
+    rules = program(BASE, timezone="Europe/London", activation={"after": "5D"})
+    worth = earned(rules, receipt(1299, at="2026-03-26T12:00:00Z"))
+    assert worth.points == 12
+    assert worth.active_from == datetime.fromisoformat("2026-03-31T00:00:00+01:00")
+
+
+@pytest.mark.parametrize(
+    ("rules", "amount", "expires_on"),
+    [
+        ([BASE, SHORT], 1000, "2026-04-01"),
+        ([BASE, SHORT], 0, "2026-04-01"),
+        ([BASE, {**SHORT, "match": {"sku": ["x"]}}], 1000, "2027-03-03"),
+        ([SHORT, {**SHORT, "rule": "late", "expiry": {"after": "5M"}}], 0, "2026-04-01"),
+    ],
+)
+def test_a_rule_may_have_dates_of_its_own(
+    rules: list[dict[str, Any]], amount: int, expires_on: str
+):
+    worth = earned(program(*rules, expiry={"after": "1Y"}), receipt(amount))
+    assert worth.expires_at is not None
+    assert (worth.expires_at - timedelta(days=1)).date() == date.fromisoformat(expires_on)
 
 
 @pytest.mark.parametrize(

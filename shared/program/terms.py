@@ -1,0 +1,70 @@
+"""When points can be spent and when they are gone, as a program or one of its rules says it.
+
+Guarantees: what was read can be computed. Does not compute: that is `validity`'s.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from shared.program.calendar import Day, Span
+from shared.program.durations import AT_ONCE, Period, PeriodOrNever
+from shared.program.inconsistent import inconsistent
+from shared.program.section import Section
+
+DAYS_MAX = 1_000
+
+Days = Annotated[tuple[Day, ...], Field(min_length=1, max_length=DAYS_MAX)]
+
+
+class CountsFrom(StrEnum):
+    """The day from which an expiry is counted."""
+
+    EARNING = "earning"
+    ACTIVATION = "activation"
+
+
+class Activation(Section):
+    """When points can be spent: at once, `after` a while, or at the next of some days.
+
+    If all of those days are past it is at once.
+    """
+
+    after: Period = AT_ONCE
+    on: Days | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if self.on is not None and self.after != AT_ONCE:
+            raise inconsistent("found `after` too; allowed: either after or on", "on")
+        return self
+
+
+class Expiry(Section):
+    """When points are gone that nobody spent: never, or at the end of a last day.
+
+    That day lies `after` a while, or is the next of some days (if all of those are past: never), or
+    the last one of the member's own year: the day before the next anniversary of the enrolment, or
+    of the earning where the enrolment is not known. It may be rounded up.
+    """
+
+    after: PeriodOrNever = None
+    on: Days | None = None
+    anniversary: Literal[True] | None = None
+    round_up: Span | None = None
+    counts_from: CountsFrom = CountsFrom.EARNING
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        kinds = (self.after is not None, self.on is not None, self.anniversary is not None)
+        if sum(kinds) > 1:
+            raise inconsistent("found several; allowed: one of after, on, anniversary")
+        if self.round_up is not None and not any(kinds):
+            raise inconsistent("there is nothing to round up: points never expire", "round_up")
+        if self.round_up is not None and self.after is not None and self.after.clock is not None:
+            raise inconsistent(
+                f"found {self.after}; allowed: days, weeks, months or years, where it is rounded",
+                "after",
+            )
+        return self
