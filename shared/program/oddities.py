@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from shared.program.calendar import end_of_when, start_of
 from shared.program.model import CashOffRules, Program
+from shared.program.odd_rules import of_caps, of_rule
 from shared.program.policies import Deficit
 from shared.program.redemption import smallest
 from shared.program.rewards import Codes, Reward, Unit
-from shared.program.rules import BaseRule, Rule, Selection
+from shared.program.rules import BaseRule
 from shared.program.validity import Validity
 
 Path = tuple[str | int, ...]
@@ -34,8 +35,10 @@ def oddities(program: Program) -> Iterator[Oddity]:
     if not any(isinstance(rule, BaseRule) for rule in program.earn.rules):
         yield Oddity(("earn", "rules"), "no base rule: purchases earn bonuses only")
     for number, rule in enumerate(program.earn.rules):
-        for message in _of_rule(program, rule):
+        for message in of_rule(program, rule):
             yield Oddity(("earn", "rules", number), f"rule {rule.rule} {message}")
+    for message in of_caps(program):
+        yield Oddity(("earn", "caps"), message)
     dates = Validity(program).dates(program.starts_at)
     if dates and dates[1] and dates[1] <= dates[0]:
         yield Oddity(("expiry",), "points expire before they can be spent")
@@ -49,21 +52,6 @@ def oddities(program: Program) -> Iterator[Oddity]:
     if program.returns.deficit is not Deficit.CARRIED:
         given = _GIVEN[program.returns.deficit]
         yield Oddity(("returns", "deficit"), f"{given}: a gift of the program")
-
-
-def _of_rule(program: Program, rule: Rule) -> Iterator[str]:
-    for field in Selection.model_fields:
-        matched = getattr(rule.match, field, None)
-        excluded = getattr(rule.exclude, field, None) or ()
-        if matched and set(matched) <= set(excluded):
-            yield f"never gives points: it matches and excludes the same {field}"
-    if rule.match.brand and not set(rule.match.brand) & set(program.brands):
-        yield "never gives points: it matches no brand of the program"
-    if set(program.brands) <= set(rule.exclude.brand or ()):
-        yield "never gives points: it excludes every brand of the program"
-    ends = rule.effective_until
-    if ends and end_of_when(ends, program.zone) <= start_of(program.effective_from, program.zone):
-        yield f"never gives points: it ends ({ends}) before this version counts"
 
 
 def _of_reward(program: Program, reward: Reward) -> Iterator[str]:

@@ -1,0 +1,119 @@
+"""What is odd about earn rules and caps: legal, but probably not meant.
+
+Each message says what will happen. Guarantees: what is said is true; does not find everything.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from shared.program.calendar import end_of_when, start_of
+from shared.program.model import Program
+from shared.program.moments import days_of
+from shared.program.redemption import smallest
+from shared.program.rules import (
+    Action,
+    BaseRule,
+    Fixed,
+    Match,
+    Multiplier,
+    Per,
+    PurchaseRule,
+    Rule,
+    Selection,
+    Tiered,
+)
+from shared.program.validity import Validity
+
+_ORDER = tuple(Per)
+"""From the shortest to the longest."""
+
+
+def of_rule(program: Program, rule: Rule) -> Iterator[str]:
+    """What is odd about a rule by itself and in its program."""
+    for why in _never(program, rule):
+        yield f"never gives points: {why}"
+    for field in ("tier", "segment"):
+        if getattr(rule.match, field):
+            yield f"gives nothing to members whose {field} is not known"
+    if isinstance(rule, Tiered):
+        worths = [rate.points / rate.per_minor for rate in rule.rates]
+        if any(later < earlier for earlier, later in pairwise(worths)):
+            yield "may give fewer points for more money: a later rate is lower"
+    if rule.activation is not None or rule.expiry is not None:
+        yield from _of_dates(program, rule)
+    most = min(
+        (cap.points for cap in program.earn.caps if cap.currency == rule.currency),
+        default=None,
+    )
+    if isinstance(rule, Fixed | Action) and most is not None and rule.points > most:
+        yield f"gives {rule.points} points, of which a cap leaves {most} at most"
+
+
+def of_caps(program: Program) -> Iterator[str]:
+    """What is odd about the caps on all points."""
+    first = program.currencies[0].currency
+    for number, cap in enumerate(program.earn.caps):
+        for other in program.earn.caps[:number] + program.earn.caps[number + 1 :]:
+            is_wider = _ORDER.index(other.per) > _ORDER.index(cap.per)
+            if cap.currency == other.currency and is_wider and other.points < cap.points:
+                yield (
+                    f"the cap of {cap.points} per {cap.per} never clips: that per {other.per} is "
+                    f"{other.points}"
+                )
+        cash_off = program.redemption.cash_off
+        if cap.per is Per.LIFETIME and cap.currency in {None, first} and cash_off is not None:
+            least = smallest(cash_off)
+            if cap.points < least:
+                yield (
+                    f"a member earns {cap.points} points at most, fewer than the {least} that a "
+                    "redemption takes"
+                )
+
+
+def _never(program: Program, rule: Rule) -> Iterator[str]:
+    for field in Selection.model_fields:
+        matched = getattr(rule.match, field, None)
+        excluded = getattr(rule.exclude, field, None) or ()
+        if matched and set(matched) <= set(excluded):
+            yield f"it matches and excludes the same {field}"
+    if rule.match.brand and not set(rule.match.brand) & set(program.brands):
+        yield "it matches no brand of the program"
+    if set(program.brands) <= set(rule.exclude.brand or ()):
+        yield "it excludes every brand of the program"
+    ends = rule.effective_until
+    if ends and end_of_when(ends, program.zone) <= start_of(program.effective_from, program.zone):
+        yield f"it ends ({ends}) before this version counts"
+    yield from _never_then(program, rule)
+    if isinstance(rule, PurchaseRule) and isinstance(rule.match, Match):
+        yield from _no_visit(rule.match)
+    if isinstance(rule, Multiplier) and not any(
+        isinstance(other, BaseRule) and other.currency == rule.currency
+        for other in program.earn.rules
+    ):
+        yield "there is no base rule of its currency to multiply"
+
+
+def _never_then(program: Program, rule: Rule) -> Iterator[str]:
+    """Days that are all over before the version counts."""
+    days = [days_of(written) for written in rule.match.dates or ()]
+    starts = program.starts_at.astimezone(program.zone).date().toordinal()
+    if days and all(not yearly and end <= starts for yearly, spans in days for _, end in spans):
+        yield "its dates are over before this version counts"
+
+
+def _no_visit(match: Match) -> Iterator[str]:
+    asked = set(match.visit_number or ())
+    if match.first_purchase:
+        asked = asked & {1} if match.visit_number else {1}
+        if not asked:
+            yield "the first purchase is none of its visits"
+    if match.every_visits and asked and all(number % match.every_visits for number in asked):
+        yield f"none of its visits is a multiple of {match.every_visits}"
+
+
+def _of_dates(program: Program, rule: Rule) -> Iterator[str]:
+    dates = Validity(program, rule).dates(program.starts_at)
+    if dates and dates[1] and dates[1] <= dates[0]:
+        yield "gives points that expire before they can be spent"
+    if rule.stackable and not isinstance(rule, Action):
+        yield "has dates of its own, which then hold for all points of an award, not its own alone"

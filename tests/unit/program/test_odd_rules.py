@@ -1,0 +1,86 @@
+"""What is legal about earn rules but probably not meant: each warning and its absence."""
+
+from typing import Any
+
+import pytest
+
+from shared.program.oddities import oddities
+from tests.receipts import BASE, program
+
+BONUS = {"rule": "bonus", "kind": "fixed", "points": 50}
+DOUBLE = {"rule": "double", "kind": "multiplier", "factor": 2}
+REVIEW = {"rule": "review", "kind": "action", "actions": ["review"], "points": 50}
+RATES = [
+    {"from_minor": 0, "points": 2, "per_minor": 100},
+    {"from_minor": 1_000, "points": 1, "per_minor": 100},
+]
+STATUS = [{"currency": "points", "spendable": True}, {"currency": "status", "spendable": False}]
+
+
+def warnings(*rules: dict[str, Any], **sections: Any) -> list[str]:
+    return [message for _, message in oddities(program(*rules, **sections))]
+
+
+def capped(*caps: dict[str, Any], rule: dict[str, Any] = BASE) -> list[str]:
+    earn = {"rules": [BASE] if rule is BASE else [BASE, rule], "caps": list(caps)}
+    cash_off = {"points": 1, "minor": 1, "minimum": 500, "multiple": 500}
+    return warnings(earn=earn, redemption={"cash_off": cash_off})
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({**BONUS, "match": {"dates": ["1999-12-24..1999-12-31"]}}, "its dates are over before"),
+        ({**BONUS, "match": {"first_purchase": True, "visit_number": [2]}}, "the first purchase"),
+        ({**BONUS, "match": {"first_purchase": True, "every_visits": 10}}, "multiple of 10"),
+        ({**BONUS, "match": {"visit_number": [5], "every_visits": 10}}, "multiple of 10"),
+        ({**BONUS, "match": {"weekday": ["friday"]}, "exclude": {"weekday": ["friday"]}},
+         "matches and excludes the same weekday"),
+        ({**BONUS, "match": {"tier": ["gold"]}}, "whose tier is not known"),
+        ({**BONUS, "match": {"segment": ["vip"]}}, "whose segment is not known"),
+        ({"rule": "t", "kind": "tiered", "rates": RATES}, "fewer points for more money"),
+        ({**BONUS, "expiry": {"after": "1D"}, "activation": {"after": "5D"}, "stackable": False},
+         "expire before they can be spent"),
+        ({**BONUS, "expiry": {"after": "30D"}}, "hold for all points of an award"),
+        ({**DOUBLE, "currency": "status"}, "no base rule of its currency"),
+    ],
+)  # fmt: skip
+def test_an_odd_rule_is_told(rule: dict[str, Any], said: str):
+    [message] = warnings(BASE, rule, currencies=STATUS)
+    assert message.startswith(f"rule {rule['rule']} ")
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {**BONUS, "match": {"dates": ["12-24"]}},
+        {**BONUS, "match": {"dates": ["1999-12-24..2000-01-01"]}},
+        {**BONUS, "match": {"first_purchase": True, "visit_number": [1, 2]}},
+        {**BONUS, "match": {"visit_number": [5, 20], "every_visits": 10}},
+        {**BONUS, "expiry": {"after": "30D"}, "stackable": False},
+        {**REVIEW, "expiry": {"after": "30D"}},
+        {"rule": "t", "kind": "tiered", "rates": [{**RATES[0], "points": 1}, RATES[1]]},
+        DOUBLE,
+    ],
+)
+def test_a_rule_that_is_not_odd(rule: dict[str, Any]):
+    assert warnings(BASE, rule) == []
+
+
+@pytest.mark.parametrize(
+    ("caps", "rule", "said"),
+    [
+        ([{"per": "day", "points": 900}, {"per": "month", "points": 800}], BASE,
+         "the cap of 900 per day never clips: that per month is 800"),
+        ([{"per": "lifetime", "points": 400}], BASE, "fewer than the 500 that a redemption takes"),
+        ([{"per": "day", "points": 40}], BONUS, "gives 50 points, of which a cap leaves 40"),
+    ],
+)  # fmt: skip
+def test_odd_caps_are_told(caps: list[dict[str, Any]], rule: dict[str, Any], said: str):
+    [message] = capped(*caps, rule=rule)
+    assert said in message
+
+
+def test_caps_that_are_not_odd():
+    assert capped({"per": "day", "points": 500}, {"per": "month", "points": 800}) == []
