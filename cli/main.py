@@ -117,6 +117,17 @@ def program_publish(files: Files) -> None:
     raise typer.Exit(perform(programs.publish(kafka_of(Settings()), files)))
 
 
+@program.command("diff")
+def program_diff(
+    before: Annotated[Path, typer.Argument(help="A YAML file.")],
+    after: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Say in words what a program changes against another."""
+    from cli import program as programs
+
+    raise typer.Exit(programs.diff(before, after))
+
+
 @program.command("list")
 def program_list() -> None:
     """List the published versions."""
@@ -268,6 +279,18 @@ def quarantine_replay(
 
 
 # for developers
+
+
+@app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many histories.")] = 1_000,
+    first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="How many run them.")] = 1,
+) -> None:
+    """The real services in a simulated world where everything fails; a seed is a history."""
+    from cli.simulate import simulate as work
+
+    raise typer.Exit(work(seeds, first, processes))
 
 
 @app.command()

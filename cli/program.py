@@ -20,6 +20,7 @@ from shared.events.facts import ProgramPublished
 from shared.events.topics import PROGRAMS
 from shared.events.wire import context
 from shared.program.catalogue import Catalogue, CatalogueError
+from shared.program.differences import differences
 from shared.program.document import Problem, Reading, published, read_program
 from shared.program.model import Program
 from shared.stream.kafka import KafkaLog
@@ -88,6 +89,26 @@ def _escaped(problem: Problem) -> str:
 
 def _named(program: Program) -> str:
     return f"{program.program} version {program.version}"
+
+
+# diff
+
+
+def diff(before: Path, after: Path) -> int:
+    """Say in words what the program in one file changes against that in another; exit code."""
+    told = console()
+    readings = [Read(path, read_file(path)) for path in (before, after)]
+    for path, reading in readings:
+        for problem in reading.problems:
+            told.print(f"{path}: [red]error[/red]: {_escaped(problem)}")
+    one, other = (reading.program for _, reading in readings)
+    if one is None or other is None:
+        return EXIT_REFUSED
+    found = differences(one, other)
+    told.print(f"{_named(other)} against {_named(one)}:" if found else "nothing is different")
+    for said in found:
+        told.print(f"- {said.replace('[', chr(92) + '[')}", highlight=False)
+    return 0
 
 
 # publish

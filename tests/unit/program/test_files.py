@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.program import validate
+from cli.program import diff, validate
 from tests.simulation.program import SHOP
 
 
@@ -57,3 +57,20 @@ def test_files_that_contradict_each_other(tmp_path: Path, capsys):
     paths = [written(tmp_path, "a.yaml"), written(tmp_path, "b.yaml", name="Other")]
     assert validate(paths) == 1
     assert "together: version 1 of shop is published already" in capsys.readouterr().out
+
+
+def test_files_are_compared_in_words(tmp_path: Path, capsys):
+    one = written(tmp_path, "a.yaml")
+    other = written(tmp_path, "b.yaml", version=2, expiry={"after": "12M_U"}, brands=["shop", "x"])
+    assert diff(one, other) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "shop version 2 against shop version 1:"
+    assert "- brands has x now" in said
+    assert any(line.startswith("- expiry.after is 12M_U") for line in said)
+    assert diff(one, one) == 0
+    assert capsys.readouterr().out == "nothing is different\n"
+
+
+def test_a_file_that_is_wrong_is_not_compared(tmp_path: Path, capsys):
+    assert diff(written(tmp_path, "a.yaml"), written(tmp_path, "b.yaml", version="two")) == 1
+    assert "b.yaml: error: line " in capsys.readouterr().out
