@@ -44,8 +44,8 @@ ONE: dict[str, Any] = program(BASE, BONUS, expiry={"after": "6M_U"}).model_dump(
         ({"earn": {"rules": [BASE, BONUS], "caps": [{"points": 9, "per": "day"}]}},
          ["earn.caps is [points 9, per day]; it was []"]),
         ({"redemption": {"cash_off": {"points": 1, "minor": 1}}},
-         ["redemption.cash_off is new: "
-          "points 1, minor 1, minimum 1, multiple 1, above_limit clip"]),
+         [("redemption.cash_off is new: "
+           "points 1, minor 1, minimum 1, multiple 1, above_limit clip")]),
     ],
 )  # fmt: skip
 def test_a_change_is_told_in_words(fields: dict[str, Any], told: list[str]):
