@@ -13,10 +13,13 @@ MINUTES ?= 5
 SEED ?= 1
 ROUNDS ?= 2000
 EVENTS ?= 100000
+# which histories: make simulate SEEDS=10000 FROM=5000
+SEEDS ?= 1000
+FROM ?= 0
 # further arguments for pytest: make test ARGS="-k lots -x"
 ARGS ?=
 
-.PHONY: help setup dev run up down test test-containers simulate torture races poison
+.PHONY: help setup dev run up down test test-containers simulate guards mutants torture races poison
 .PHONY: fmt lint types check bench contracts lock clean
 
 help: ## this list
@@ -43,8 +46,11 @@ test: dev ## all tests, on embedded servers that they start and stop
 test-containers: dev ## the integration tests on containers (needs Docker)
 	@TESSERA_TEST_SERVERS=containers $(PY) -m pytest tests/integration $(ARGS)
 
-simulate: dev ## the seeded simulation of the whole system
-	@$(PY) -m pytest tests/simulation $(ARGS)
+simulate: dev ## the seeded simulation of the whole system (SEEDS=1000 FROM=0)
+	@$(TESSERA) simulate --seeds $(SEEDS) --from $(FROM)
+
+guards: dev ## take away each guard of the protocol; print how many seeds it takes to show
+	@$(PY) -m tests.simulation.guards
 
 torture: setup ## real servers and processes under faults (MINUTES=5 SEED=1), added to the page
 	@$(TESSERA) torture --minutes $(MINUTES) --seed $(SEED) \

@@ -25,8 +25,12 @@ class DamagedHistory(History):
         await super().run()
         await asyncio.sleep(LOOK_SECONDS)
         name, place = self._victim()
-        damages: tuple[Callable[[Place], None], ...] = (self._edit, self._truncate, self._renew)
-        self.random.choice(damages)(place)
+        damages: tuple[Callable[[Place, int], None], ...] = (
+            self._edit,
+            self._truncate,
+            self._renew,
+        )
+        self.random.choice(damages)(place, self._read(name, place))
         self.loop.expected = Halted
         before = self._decisions(name)
         for node in self.living(name):
@@ -39,7 +43,7 @@ class DamagedHistory(History):
             raise Violation(f"{name} decided on a log that is another one")
 
     def _victim(self) -> tuple[str, Place]:
-        """A service, and one of its topics that holds something."""
+        """A service, and one of its topics of which it has read something."""
         topics: tuple[tuple[str, Topic], ...] = (
             ("earn", AWARDS),
             ("redeem", LEDGER),
@@ -50,29 +54,34 @@ class DamagedHistory(History):
             (name, Place(topic.name, partition))
             for name, topic in topics
             for partition in range(self.partitions)
-            if self.broker.records[Place(topic.name, partition)]
+            if self._read(name, Place(topic.name, partition))
         ]
         return self.random.choice(found)
+
+    def _read(self, name: str, place: Place) -> int:
+        """How far the service has read or folded a topic."""
+        output = SERVICES[name]().output.name
+        position = self.databases[name].rows.positions[output, place.partition]
+        return position.next_offset if place.topic == output else position.inputs[place.topic].next
 
     def _decisions(self, name: str) -> int:
         return len(self.records(SERVICES[name]().output))
 
-    def _edit(self, place: Place) -> None:
-        """The last record is another one."""
+    def _edit(self, place: Place, read: int) -> None:
+        """The last record that was read is another one."""
         records = self.broker.records[place]
-        records[-1] = records[-1]._replace(value=b"{}", headers=records[-1].headers[:3])
-        self.note(f"the last record of {place} is edited")
+        records[read - 1] = records[read - 1]._replace(value=b"{}")
+        self.note(f"{place} {read - 1} is edited")
 
-    def _truncate(self, place: Place) -> None:
-        """The last records are gone."""
+    def _truncate(self, place: Place, read: int) -> None:
+        """The last records that were read are gone."""
         records = self.broker.records[place]
-        del records[self.random.randrange(len(records)) :]
+        del records[self.random.randrange(read) :]
         self.note(f"{place} ends at {len(records)}")
 
-    def _renew(self, place: Place) -> None:
+    def _renew(self, place: Place, read: int) -> None:
         """Another topic of the same name, as long or longer."""
-        count = len(self.broker.records[place]) + self.random.randrange(3)
         self.broker.records[place].clear()
-        for number in range(count):
+        for number in range(read + self.random.randrange(3)):
             self.broker.put(place, Outgoing(b"key", b"%d" % number, ()))
         self.note(f"{place} is made anew")

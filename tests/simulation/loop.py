@@ -76,6 +76,8 @@ class SeededLoop(asyncio.AbstractEventLoop):
         self._ready: list[Step] = []
         self._timers: list[tuple[float, int, Step]] = []
         self._made = 0
+        self._tasks: list[asyncio.Task[Any]] = []
+        """Kept until the end, since those of killed processes never run."""
 
     # what asyncio asks of a loop
 
@@ -130,7 +132,9 @@ class SeededLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
     ) -> "asyncio.Task[Any]":
         """A task of the process that makes it."""
-        return asyncio.Task(coroutine, loop=self, context=context)
+        task = asyncio.Task(coroutine, loop=self, context=context)
+        self._tasks.append(task)
+        return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """See `fail`."""
@@ -172,10 +176,11 @@ class SeededLoop(asyncio.AbstractEventLoop):
             while not task.done() and self.failure is None:
                 self._step()
         finally:
-            for left in asyncio.all_tasks(self):
+            for left in self._tasks:
                 left._log_destroy_pending = False  # type: ignore[attr-defined]
                 coroutine: Any = left.get_coro()
                 coroutine.close()
+            self._tasks.clear()
             self._ready.clear()
             self._timers.clear()
             events._set_running_loop(None)

@@ -1,0 +1,69 @@
+"""Many seeds, one after the other or on several cores: what `tessera simulate` does."""
+
+import gc
+import sys
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from time import perf_counter
+from typing import NamedTuple
+
+from tests.simulation.run import run_seed
+
+BATCH = 100
+FAILURES_TOLD = 3
+
+
+class Batch(NamedTuple):
+    """Some seeds in order: how many held, and the seeds that did not, with what they tell."""
+
+    held: int
+    failures: dict[int, str]
+
+
+def run_batch(seeds: range) -> Batch:
+    """Run some seeds. Garbage is collected between histories: each one is a web of cycles."""
+    failures: dict[int, str] = {}
+    gc.disable()
+    try:
+        for seed in seeds:
+            try:
+                run_seed(seed)
+            except Exception as error:  # noqa: BLE001  (whatever it is fails the seed)
+                failures[seed] = "".join(traceback.format_exception(error, limit=-3))
+        gc.collect()
+    finally:
+        gc.enable()
+    return Batch(len(seeds) - len(failures), failures)
+
+
+def simulate(seeds: int, first: int, processes: int) -> int:
+    """Run `seeds` histories from `first` on, and tell of it; the exit code."""
+    batches = [
+        range(start, min(start + BATCH, first + seeds))
+        for start in range(first, first + seeds, BATCH)
+    ]
+    started, held, failed = perf_counter(), 0, list[int]()
+    for batch in _done(batches, processes):
+        held += batch.held
+        for seed, told in batch.failures.items():
+            failed.append(seed)
+            if len(failed) <= FAILURES_TOLD:
+                sys.stdout.write(f"\n{told}again: tessera simulate --seeds 1 --from {seed}\n")
+        sys.stdout.write(f"\r{held + len(failed)} of {seeds} histories")
+        sys.stdout.flush()
+    seconds = perf_counter() - started
+    rate = round(seeds / seconds / processes)
+    sys.stdout.write(f" in {seconds:.1f} s, {rate} a second and process: {held} hold")
+    sys.stdout.write(f", {len(failed)} do not: {failed[:20]}\n" if failed else "\n")
+    if seeds == 1 and not failed:
+        sys.stdout.write("\n".join([*run_seed(first).trace, ""]))
+    return 1 if failed else 0
+
+
+def _done(batches: list[range], processes: int) -> Iterator[Batch]:
+    if processes == 1:
+        yield from map(run_batch, batches)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(run_batch, batches)
