@@ -58,6 +58,8 @@ class Code(StrEnum):
     LOT_EXPIRED = "lot_expired"
     LOT_NOT_EXPIRED = "lot_not_expired"
     DATE_NOT_LATER = "date_not_later"
+    REWARD_NOT_OPEN = "reward_not_open"
+    CODE_KNOWN = "code_known"
     UNDECIDABLE = "undecidable"
 
     NOT_FOUND = "not_found"
@@ -114,6 +116,8 @@ KINDS: Mapping[Code, Kind] = {
     Code.LOT_EXPIRED: Kind(_REFUSED, "The lot is past its date"),
     Code.LOT_NOT_EXPIRED: Kind(_REFUSED, "No points of the lot are expired"),
     Code.DATE_NOT_LATER: Kind(_REFUSED, "The date is not later than it must be"),
+    Code.REWARD_NOT_OPEN: Kind(_REFUSED, "The reward is in no state for this"),
+    Code.CODE_KNOWN: Kind(_REFUSED, "A code was put in stock before"),
     Code.UNDECIDABLE: Kind(_REFUSED, "The ledger could not decide this; nothing happened"),
     Code.NOT_FOUND: Kind(_UNKNOWN, "There is nothing at this address"),
     Code.METHOD_NOT_ALLOWED: Kind(HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method"),

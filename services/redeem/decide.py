@@ -9,6 +9,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, assert_never
 
+from services.redeem.reward_decisions import (
+    NOTHING,
+    Carried,
+    KeyedOfReward,
+    OfReward,
+    decide_reward,
+)
 from shared.events.base import split_account
 from shared.events.commands import (
     AdjustPoints,
@@ -35,13 +42,14 @@ from shared.ledger.evolve import LedgerFact
 from shared.ledger.holds import capture, hold, release
 from shared.ledger.refunds import cancel
 from shared.ledger.settle import Settlement, settle
+from shared.ledger.shelf import Shelf
 from shared.program.model import Program
 
 Operated = AdjustPoints | ExtendLot | ReinstateLot | ConfirmAward | CancelAward
 """Commands of operators."""
-Keyed = RedeemPoints | HoldPoints | CapturePoints | CancelRedemption | Operated
+Keyed = RedeemPoints | HoldPoints | CapturePoints | CancelRedemption | Operated | KeyedOfReward
 """Commands whose caller names a key."""
-Input = PointsEarned | ReturnAssessed | Keyed | ReleasePoints | Tick
+Input = PointsEarned | ReturnAssessed | Keyed | ReleasePoints | Carried | Tick
 """What moves points; other facts of earn are no business of an account."""
 ProgramAt = Callable[[str, datetime], Program | None]
 """The version of a program in force at an instant, if there is one."""
@@ -55,11 +63,17 @@ class Decision(NamedTuple):
 
 
 def decide(
-    account: Account | None, message: Input, program_at: ProgramAt, cause: Cause, t: datetime
+    account: Account | None,
+    message: Input,
+    program_at: ProgramAt,
+    cause: Cause,
+    t: datetime,
+    shelf: Shelf = NOTHING,
 ) -> list[Decision]:
     """Facts for one input, decided at t; `cause` is the input's own. None: no account is open yet.
 
-    A tick adds nothing to what dates have brought about, so it may well give no fact at all.
+    `shelf` has the claims and codes that commands about rewards take. A tick adds nothing to what
+    dates have brought about, so it may well give no fact at all.
     """
     decisions: list[Decision] = []
     if account is not None:
@@ -71,6 +85,10 @@ def decide(
             pass
         case PointsEarned():
             decisions.append(Decision(cause, credit(account, message, t)))
+        case command if isinstance(command, OfReward):
+            program = program_at(split_account(command.account)[0], t)
+            decided = decide_reward(account, command, program, shelf, cause, t)
+            decisions.append(Decision(cause, decided))
         case _:
             program = program_at(split_account(message.account)[0], t)
             decisions.append(Decision(cause, _decided(account, message, program, cause, t)))
@@ -92,7 +110,13 @@ def _cause(fact: Settlement) -> Cause:
 
 def _decided(
     account: Account | None,
-    message: ReturnAssessed | Keyed | ReleasePoints,
+    message: ReturnAssessed
+    | RedeemPoints
+    | HoldPoints
+    | CapturePoints
+    | CancelRedemption
+    | ReleasePoints
+    | Operated,
     program: Program | None,
     cause: Cause,
     t: datetime,

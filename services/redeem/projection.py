@@ -10,6 +10,17 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.redeem.rewards import (
+    CLAIM,
+    CODE,
+    REWARD_LOOKUPS,
+    REWARD_TABLES,
+    back_of,
+    debits_of,
+    lots_of,
+    made,
+    shelf_of,
+)
 from shared.events.base import instant
 from shared.events.facts import (
     InputRejected,
@@ -98,7 +109,7 @@ DEBIT = Table(
     ),
     "debit_id",
 )
-TABLES = (DECISION, ACCOUNT, LOT, DEBIT)
+TABLES = (DECISION, ACCOUNT, LOT, DEBIT, *REWARD_TABLES)
 
 
 def _is_past(lot: Lot, horizon: datetime | None) -> bool:
@@ -136,7 +147,7 @@ HOLDERS = Lookup(
 """Every debit that may hold points of the lots asked for: all covered ones of their accounts."""
 OF_LOTS = (OPEN_LOTS, PAST_LOTS, NAMED_LOTS, LOTS_OF_LAPSED, LOTS_OF_DEBITS)
 OF_DEBITS = (DUE_DEBITS, OPEN_HOLDS, LAPSED, NAMED_DEBITS, HOLDERS)
-LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS)
+LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS, *REWARD_LOOKUPS)
 
 
 class Accounts:
@@ -157,6 +168,7 @@ class Accounts:
             for row in rows.get(ACCOUNTS, ())
         }
         self.accounts: dict[str, Account] = dict(self.loaded)
+        self.shelf = shelf_of(rows)
         self.decisions: list[DecisionRow] = []
 
     def body_of(self, cause: Cause) -> bytes | None:
@@ -175,6 +187,7 @@ class Accounts:
         balance = 0
         if after is not None:
             self.accounts[key] = after
+            self.shelf.evolve(fact, after.version, at)
             balance = after.balance
         self.known[recorded.cause_id] = recorded.body
         self.decisions.append(
@@ -204,7 +217,14 @@ class Accounts:
                 changed = changes(before, account)
                 lots.extend(changed.lots)
                 debits.extend(map(debit_row, changed.debits))
-        return {DECISION: self.decisions, ACCOUNT: accounts, LOT: lots, DEBIT: debits}
+        return {
+            DECISION: self.decisions,
+            ACCOUNT: accounts,
+            LOT: lots,
+            DEBIT: debits,
+            CLAIM: list(self.shelf.changed_claims.values()),
+            CODE: list(self.shelf.changed_codes.values()),
+        }
 
 
 class Named(NamedTuple):
@@ -216,24 +236,24 @@ class Named(NamedTuple):
 
 def named(facts: Sequence[Recorded]) -> Named:
     """What folding these facts takes, besides the accounts."""
-    made: set[UUID] = set()
+    new: set[UUID] = set()
     lots: dict[UUID, None] = {}
     debits: dict[UUID, None] = {}
     for recorded in facts:
         match recorded.fact:
             case PointsCredited() | PointsAdded() as credit:
-                made.add(credit.lot_id)
+                new.add(credit.lot_id)
             case PointsRedeemed() as redemption:
-                made.add(redemption.redemption_id)
+                new.add(redemption.redemption_id)
             case PointsHeld() as hold:
-                made.add(hold.hold_id)
+                new.add(hold.hold_id)
             case PointsDeducted() as deduction:
-                made.add(deduction.debit_id)
-            case _:
-                pass
+                new.add(deduction.debit_id)
+            case fact:
+                new.update(made(fact))
         lots.update((lot_id, None) for lot_id in _lots(recorded.fact))
         debits.update((debit_id, None) for debit_id in _debits(recorded.fact))
-    return Named([id for id in lots if id not in made], [id for id in debits if id not in made])
+    return Named([id for id in lots if id not in new], [id for id in debits if id not in new])
 
 
 def _lots(fact: Any) -> Iterator[UUID]:
@@ -248,7 +268,7 @@ def _lots(fact: Any) -> Iterator[UUID]:
         case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
             yield from (share.lot_id for share in fact.back.lots)
         case _:
-            pass
+            yield from lots_of(fact)
     yield from (covering.lot_id for covering in _coverings(fact))
 
 
@@ -266,7 +286,7 @@ def _debits(fact: Any) -> Iterator[UUID]:
         case PointsClawedBack():
             yield from (loss.debit_id for part in fact.lots for loss in part.lost)
         case _:
-            pass
+            yield from debits_of(fact)
     yield from (covering.debit_id for covering in _coverings(fact))
 
 
@@ -277,4 +297,4 @@ def _coverings(fact: Any) -> tuple[Covering, ...]:
         case PointsClawedBack() | PointsAdded() | LotReinstated():
             return fact.covers
         case _:
-            return ()
+            return back_of(fact).covers

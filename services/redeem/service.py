@@ -33,6 +33,8 @@ from services.redeem.projection import (
     Accounts,
     named,
 )
+from services.redeem.reward_decisions import OfReward
+from services.redeem.rewards import AskedOfRewards, replay_needs
 from shared.events import registry
 from shared.events.base import instant
 from shared.events.commands import (
@@ -53,12 +55,17 @@ from shared.events.ids import (
     Cause,
     award_cause,
     command_cause,
+    conclude_cause,
     digest,
     release_cause,
     return_cause,
+    return_unit_cause,
+    returned_cause,
+    take_cause,
     tick_cause,
 )
 from shared.events.quarantine import Reason
+from shared.events.rewards import ConcludeReturn, ConcludeReward, ReturnUnit, TakeUnit
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
@@ -83,6 +90,14 @@ def cause_of(message: Message) -> Cause:
             return release_cause(message.account, message.hold_id)
         case Tick():
             return tick_cause(message)
+        case TakeUnit():
+            return take_cause(message.account, message.redemption_id)
+        case ConcludeReward():
+            return conclude_cause(message.account, message.redemption_id)
+        case ReturnUnit():
+            return return_unit_cause(message.account, message.redemption_id)
+        case ConcludeReturn():
+            return returned_cause(message.account, message.redemption_id)
         case _:
             return command_cause(message.account, message.idempotency_key)
 
@@ -96,6 +111,7 @@ class Asked:
         self.lots: set[UUID] = set()
         self.clawed: set[UUID] = set()
         self.debits: set[UUID] = set()
+        self.rewards = AskedOfRewards()
 
 
 def _asked(inputs: Sequence[Input]) -> Asked:
@@ -119,6 +135,10 @@ def _asked(inputs: Sequence[Input]) -> Asked:
                 asked.lots.add(lot)
             case PointsEarned() | Tick():
                 pass
+            case message if isinstance(message, OfReward):
+                asked.rewards.add(message)
+    asked.spending |= asked.rewards.spending
+    asked.debits |= asked.rewards.debits
     return asked
 
 
@@ -180,6 +200,7 @@ class Redeem:
             (LOTS_OF_DEBITS, asked.debits),
         )
         needs.extend(Need(lookup, list(values)) for lookup, values in wanted if values)
+        needs.extend(asked.rewards.needs())
         if others := [account for account in accounts if account not in asked.spending]:
             needs.append(Need(PAST_LOTS, others, horizon))
         return needs
@@ -191,6 +212,7 @@ class Redeem:
             Need(ACCOUNTS, list({recorded.fact.account for recorded in facts})),
             Need(NAMED_LOTS, lots),
             Need(NAMED_DEBITS, debits),
+            *replay_needs(facts),
         ]
 
     def state(self, rows: Rows) -> Accounts:
@@ -201,7 +223,9 @@ class Redeem:
         """What dates have brought about on the account, then what the input does to it."""
         message = cast(Message, input.message)
         account = state.accounts.get(input.account)
-        decided = decide(account, message, self._program_at, input.cause, instant(time_ms))
+        decided = decide(
+            account, message, self._program_at, input.cause, instant(time_ms), state.shelf
+        )
         for cause, fact in decided:
             yield Decision(cause, input.body if cause == input.cause else NO_INPUT, fact)
 

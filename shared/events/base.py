@@ -120,6 +120,27 @@ def split_account(account: str) -> tuple[str, str]:
     return program, member
 
 
+RESERVED = "~"
+"""Begins the names of a program's own accounts: no member's id does."""
+_STOCK = f"{RESERVED}reward~"
+
+
+def is_reserved(member: str) -> bool:
+    """Whether no member can have this id, since it is for a program's own accounts."""
+    return member.startswith(RESERVED)
+
+
+def stock_account(program: str, reward: str) -> str:
+    """The account of a reward's stock: its lots are units."""
+    return account_key(program, f"{_STOCK}{reward}")
+
+
+def split_stock(account: str) -> tuple[str, str] | None:
+    """``(program, reward)`` of a stock's account; None for any other account."""
+    program, member = split_account(account)
+    return (program, member.removeprefix(_STOCK)) if member.startswith(_STOCK) else None
+
+
 def millis(instant: datetime) -> int:
     """Milliseconds since the epoch, exactly (no float arithmetic)."""
     delta = instant - EPOCH

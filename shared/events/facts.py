@@ -108,21 +108,12 @@ class EarnedIn(Contract):
     desired: Points | None = None
 
 
-class LotTerms(Contract):
-    """A part of an award with dates of its own."""
-
-    points: Points
-    active_from: Instant
-    expires_at: Instant | None = None
-
-
 class PointsEarned(Contract):
     """What an activity is worth, also when that is zero (`why_not` says why).
 
     `points` are of the program's first currency, `also` says what others it gives. `desired` is
     there if `caps` have clipped: what it would have been. `earning_share` is the part of the money
-    that was not paid with points, if that earns nothing: `basis_minor` counts before it. If `lots`
-    is not empty the points divide into these, each with its dates; else all have the award's.
+    that was not paid with points, if that earns nothing: `basis_minor` counts before it.
     `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
     """
 
@@ -148,7 +139,6 @@ class PointsEarned(Contract):
     caps: tuple[CapReached, ...] = ()
     also: tuple[EarnedIn, ...] = ()
     earning_share: ExactPoints | None = None
-    lots: tuple[LotTerms, ...] = ()
     counted: tuple[Counted, ...] = ()
     channel: Id | None = None
     lines: tuple[BoughtLine, ...] = ()
@@ -320,6 +310,8 @@ class RefusalReason(StrEnum):
     LOT_EXPIRED = "lot_expired"
     LOT_NOT_EXPIRED = "lot_not_expired"
     DATE_NOT_LATER = "date_not_later"
+    REWARD_NOT_OPEN = "reward_not_open"
+    CODE_KNOWN = "code_known"
 
 
 class RedemptionRefused(Contract):

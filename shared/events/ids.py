@@ -90,6 +90,31 @@ def write_off_cause(account: str, debit_id: UUID, write_off_at: datetime) -> Cau
     return cause("write-off", account, str(debit_id), str(millis(write_off_at)))
 
 
+def take_cause(stock: str, redemption_id: UUID) -> Cause:
+    """A redeemed reward takes one unit."""
+    return cause("take", stock, str(redemption_id))
+
+
+def conclude_cause(account: str, redemption_id: UUID) -> Cause:
+    """A reserved reward is issued or refused once."""
+    return cause("conclude", account, str(redemption_id))
+
+
+def return_unit_cause(stock: str, redemption_id: UUID) -> Cause:
+    """The unit of a cancelled reward goes back once."""
+    return cause("return-unit", stock, str(redemption_id))
+
+
+def returned_cause(account: str, redemption_id: UUID) -> Cause:
+    """A member's account hears once that the unit went back."""
+    return cause("unit-returned", account, str(redemption_id))
+
+
+def code_id(stock: str, code: str) -> UUID:
+    """A code is in a reward's pool once."""
+    return cause("code", stock, code).id
+
+
 def tick_cause(tick: Tick) -> Cause:
     """A tick itself leaves no trace: what it brings about has causes of its own."""
     return cause("tick", tick.account, str(millis(tick.due_at)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.events import activity, commands, facts, movements, upstream
+from shared.events import activity, commands, facts, movements, rewards, upstream
 
 UPSTREAM: Mapping[str, type[upstream.Activity]] = {
     "retail.purchase.v1": upstream.Purchase,
@@ -41,6 +41,14 @@ COMMANDS: Mapping[str, type[commands.Command]] = {
     "loyalty.command.reinstate-lot.v1": commands.ReinstateLot,
     "loyalty.command.confirm-award.v1": commands.ConfirmAward,
     "loyalty.command.cancel-award.v1": commands.CancelAward,
+    "loyalty.command.redeem-reward.v1": rewards.RedeemReward,
+    "loyalty.command.fulfil-reward.v1": rewards.FulfilReward,
+    "loyalty.command.cancel-reward.v1": rewards.CancelReward,
+    "loyalty.command.put-stock.v1": rewards.PutStock,
+    "loyalty.command.take-unit.v1": rewards.TakeUnit,
+    "loyalty.command.conclude-reward.v1": rewards.ConcludeReward,
+    "loyalty.command.return-unit.v1": rewards.ReturnUnit,
+    "loyalty.command.conclude-return.v1": rewards.ConcludeReturn,
     "loyalty.command.tick.v1": commands.Tick,
 }
 
@@ -69,6 +77,16 @@ FACTS: Mapping[str, type[BaseModel]] = {
     "loyalty.lot.reinstated.v1": movements.LotReinstated,
     "loyalty.award.confirmed.v1": movements.AwardConfirmed,
     "loyalty.request.refused.v1": movements.RequestRefused,
+    "loyalty.reward.reserved.v1": rewards.RewardReserved,
+    "loyalty.reward.issued.v1": rewards.RewardIssued,
+    "loyalty.reward.refused.v1": rewards.RewardRefused,
+    "loyalty.reward.fulfilled.v1": rewards.RewardFulfilled,
+    "loyalty.reward.cancelled.v1": rewards.RewardCancelled,
+    "loyalty.reward.unit-settled.v1": rewards.UnitSettled,
+    "loyalty.stock.added.v1": rewards.StockAdded,
+    "loyalty.stock.unit-taken.v1": rewards.UnitTaken,
+    "loyalty.stock.unit-refused.v1": rewards.UnitRefused,
+    "loyalty.stock.unit-returned.v1": rewards.UnitReturned,
     "loyalty.program.published.v1": facts.ProgramPublished,
 }
 

@@ -69,7 +69,9 @@ REFERRALS = Topic("retail.referrals.v1", Kind.UPSTREAM, ("upstream",), ("intake"
 ACTIVITY = Topic(
     "loyalty.activity.v1", Kind.INPUT, ("intake",), ("earn", "referrals", "tiers"), "account"
 )
-COMMANDS = Topic("loyalty.commands.v1", Kind.INPUT, ("query", "sweep"), ("redeem",), "account")
+COMMANDS = Topic(
+    "loyalty.commands.v1", Kind.INPUT, ("query", "sweep", "courier"), ("redeem",), "account"
+)
 AWARDS = Topic(
     "loyalty.awards.v1", Kind.FACTS, ("earn",), ("redeem", "tiers", "publish", "query"), "account"
 )

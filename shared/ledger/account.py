@@ -54,14 +54,18 @@ class DebitKind(StrEnum):
     HOLD = "hold"
     TRANSFER = "transfer"
     ADJUSTMENT = "adjustment"
+    REWARD = "reward"
 
 
-GIFTED = (DebitKind.REDEMPTION, DebitKind.HOLD)
+GIFTED = (DebitKind.REDEMPTION, DebitKind.HOLD, DebitKind.REWARD)
 """What a program may waive. Who gave points away, or whom an operator charged, still owes them."""
 
 
 class HoldState(StrEnum):
-    """What has become of a hold; a captured one is a redemption from then on."""
+    """What has become of a hold; a captured one is a redemption from then on.
+
+    The points of a reward are held in the same way until there is a unit of it; they never lapse.
+    """
 
     OPEN = "open"
     CAPTURED = "captured"

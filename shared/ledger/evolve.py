@@ -35,6 +35,19 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
+from shared.events.rewards import (
+    RewardCancelled,
+    RewardFulfilled,
+    RewardIssued,
+    RewardRefused,
+    RewardReserved,
+    StockAdded,
+    UnitRefused,
+    UnitReturned,
+    UnitSettled,
+    UnitTaken,
+)
+from shared.ledger import rewards, stock
 from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, in_utc, opened
 from shared.ledger.adjusting import points_added, points_deducted
 from shared.ledger.clawback import clawed_back
@@ -43,7 +56,7 @@ from shared.ledger.draft import Draft
 from shared.ledger.holds import captured, held, let_go
 from shared.ledger.refunds import cancelled
 
-Refusal = RedemptionRefused | RequestRefused
+Refusal = RedemptionRefused | RequestRefused | UnitRefused
 Movement = (
     PointsHeld
     | HoldCaptured
@@ -58,7 +71,23 @@ Movement = (
     | AwardConfirmed
 )
 """What happens to points that an account has."""
-LedgerFact = PointsCredited | PointsAdded | PointsRedeemed | PointsExpired | Movement | Refusal
+OfReward = (
+    StockAdded
+    | RewardReserved
+    | RewardIssued
+    | RewardRefused
+    | RewardFulfilled
+    | RewardCancelled
+    | UnitSettled
+    | UnitTaken
+    | UnitReturned
+)
+"""What happens to the points of a reward, and to units of its stock."""
+Opening = PointsCredited | PointsAdded | StockAdded
+"""What opens an account that there was not."""
+LedgerFact = (
+    PointsCredited | PointsAdded | PointsRedeemed | PointsExpired | Movement | OfReward | Refusal
+)
 """What can happen to an account."""
 LEDGER_FACTS: tuple[type[BaseModel], ...] = get_args(LedgerFact)
 REFUSED_UNOPENED = (RefusalReason.PROGRAM_UNKNOWN, RefusalReason.ACCOUNT_UNKNOWN)
@@ -67,13 +96,13 @@ REFUSED_UNOPENED = (RefusalReason.PROGRAM_UNKNOWN, RefusalReason.ACCOUNT_UNKNOWN
 @overload
 def evolve(account: Account, fact: LedgerFact, t: datetime) -> Account: ...
 @overload
-def evolve(account: None, fact: PointsCredited | PointsAdded, t: datetime) -> Account: ...
+def evolve(account: None, fact: Opening, t: datetime) -> Account: ...
 @overload
 def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | None: ...
 def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | None:
     """The account after `fact`, which was decided at t. None is an account that is not open."""
     if account is None:
-        if isinstance(fact, PointsCredited | PointsAdded):
+        if isinstance(fact, Opening):
             account = opened(fact.account, t)
         elif _leaves_unopened(fact):
             return None
@@ -90,12 +119,8 @@ def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | 
             after = _redeemed(account, fact, t)
         case PointsExpired():
             after = _expired(account, fact, t)
-        case PointsAdded():
-            after = points_added(account, fact, t)
-        case RedemptionRefused() | RequestRefused():
-            after = account._replace(version=account.version + 1, last_at=t)
         case _:
-            after = _moved(account, fact, t)
+            after = _otherwise(account, fact, t)
     after.check()
     return after
 
@@ -103,7 +128,46 @@ def evolve(account: Account | None, fact: LedgerFact, t: datetime) -> Account | 
 def _leaves_unopened(fact: LedgerFact) -> bool:
     if isinstance(fact, RedemptionRefused):
         return fact.reason in REFUSED_UNOPENED
-    return isinstance(fact, RequestRefused)
+    return isinstance(fact, RequestRefused | UnitRefused)
+
+
+def _otherwise(
+    account: Account, fact: PointsAdded | Movement | OfReward | Refusal, t: datetime
+) -> Account:
+    """What is not worth a shorter way."""
+    if isinstance(fact, PointsAdded):
+        return points_added(account, fact, t)
+    if isinstance(fact, Refusal):
+        return _noted(account, t)
+    if isinstance(fact, OfReward):
+        return _of_reward(account, fact, t)
+    return _moved(account, fact, t)
+
+
+def _noted(account: Account, t: datetime) -> Account:
+    """A fact that moves nothing is a version of the account, too."""
+    return account._replace(version=account.version + 1, last_at=t)
+
+
+def _of_reward(account: Account, fact: OfReward, t: datetime) -> Account:
+    """What a reward does to points, and to units of its stock, is folded where it is decided."""
+    match fact:
+        case RewardReserved():
+            return rewards.reserved(account, fact, t)
+        case RewardIssued():
+            return rewards.issued(account, fact, t)
+        case RewardRefused():
+            return rewards.refused(account, fact, t)
+        case RewardCancelled():
+            return rewards.cancelled(account, fact, t)
+        case StockAdded():
+            return stock.stock_added(account, fact, t)
+        case UnitTaken():
+            return stock.unit_taken(account, fact, t)
+        case UnitReturned():
+            return stock.unit_returned(account, fact, t)
+        case RewardFulfilled() | UnitSettled():
+            return _noted(account, t)
 
 
 def _moved(account: Account, fact: Movement, t: datetime) -> Account:

@@ -88,7 +88,8 @@ def _limited(
     refusing: Refusing, account: Account, command: HoldPoints, rules: Holds
 ) -> RequestRefused | None:
     """Why the program allows no such hold, if it does not."""
-    if len(account.open_holds()) >= rules.open_most:
+    holds = [debit for debit in account.open_holds() if debit.kind is DebitKind.HOLD]
+    if len(holds) >= rules.open_most:
         return refusing.because(
             RefusalReason.LIMIT_REACHED, limit=rules.open_most, limit_of="open_holds"
         )
@@ -158,7 +159,9 @@ def capture(
 def _hold(account: Account, command: Closing) -> Debit | None:
     """The hold that a command names; a debit that never was one is none."""
     debit = account.debits.get(command.hold_id)
-    return debit if debit is not None and debit.state is not None else None
+    if debit is None or debit.state is None or debit.kind is DebitKind.REWARD:
+        return None
+    return debit
 
 
 def _unfit(refusing: Refusing, debit: Debit | None, points: int | None) -> RequestRefused | None:

@@ -280,5 +280,7 @@ def test_the_order_of_refusal_reasons_is_part_of_the_contract():
             "lot_expired",
             "lot_not_expired",
             "date_not_later",
+            "reward_not_open",
+            "code_known",
         ]
     )
