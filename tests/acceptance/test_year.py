@@ -1,7 +1,7 @@
 """The demo's whole year through the real system, against an outsider's SQL on the same files.
 
-Every household's earned, expired, redeemed and available points; played a second time, nothing is
-counted twice; and `verify` finds nothing.
+Every household's earned, clawed back, expired, redeemed and available points; played a second time,
+nothing is counted twice; and `verify` finds nothing.
 """
 
 import asyncio

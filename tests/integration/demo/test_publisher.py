@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from cli.demo.kept import Kept
-from cli.demo.publisher import BASKETS_A_BATCH
-from shared.events.upstream import Purchase
+from cli.demo.publisher import EVENTS_A_BATCH
+from shared.events.upstream import Purchase, Return
 
 PARTITIONS = 3
-BASKETS = 4_500
+EVENTS = 4_500
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def publisher(
     """The process and its output; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli.demo.publisher"),
-        *("--bootstrap", kafka, "--topic", topic, "--home", str(home), "--limit", str(BASKETS)),
+        *("--bootstrap", kafka, "--topic", topic, "--home", str(home), "--limit", str(EVENTS)),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[3],
     )
@@ -77,24 +77,32 @@ async def read(kafka: str, topic: str) -> list[ConsumerRecord]:
     return records
 
 
-async def test_purchases_are_published_once_in_order_under_the_store(kafka, topic, tmp_path):
+def told(record: ConsumerRecord) -> Purchase | Return:
+    """What a record says, by its type."""
+    is_return = dict(record.headers)["ce_type"] == b"retail.return.v1"
+    return (Return if is_return else Purchase).model_validate_json(record.value)
+
+
+async def test_events_are_published_once_in_order_under_the_store(kafka, topic, tmp_path):
     lines = await run_to_the_end(kafka, topic, tmp_path)
-    assert lines[-1]["published"] == lines[-1]["total"] == BASKETS
+    assert lines[-1]["published"] == lines[-1]["total"] == EVENTS
     records = await read(kafka, topic)
-    assert len(records) == BASKETS
-    purchases = [Purchase.model_validate_json(record.value) for record in records]
-    assert len({purchase.event_id for purchase in purchases}) == BASKETS
-    assert [record.key for record in records] == [
-        (purchase.store or "").encode() for purchase in purchases
-    ]
-    for record, purchase in zip(records, purchases, strict=True):
-        headers = dict(record.headers)
-        assert headers["ce_id"] == purchase.event_id.encode()
-        assert headers["ce_type"] == b"retail.purchase.v1"
+    assert len(records) == EVENTS
+    events = [told(record) for record in records]
+    assert len({event.event_id for event in events}) == EVENTS
+    stores = {event.receipt_id: event.store for event in events if isinstance(event, Purchase)}
+    for record, event in zip(records, events, strict=True):
+        assert dict(record.headers)["ce_id"] == event.event_id.encode()
+        assert record.key == (stores[event.receipt_id] or "").encode()
+    returns = [event for event in events if isinstance(event, Return)]
+    assert {event.receipt_id for event in returns} <= {
+        receipt for receipt in stores if int(receipt) % 50 == 0
+    }
+    assert len(returns) > EVENTS // 70
     for number in range(PARTITIONS):
         times = [
-            purchase.occurred_at
-            for record, purchase in zip(records, purchases, strict=True)
+            event.occurred_at
+            for record, event in zip(records, events, strict=True)
             if record.partition == number
         ]
         assert all(before <= after for before, after in pairwise(times))
@@ -105,18 +113,18 @@ async def test_a_killed_publisher_goes_on_and_repeats_one_batch_at_most(kafka, t
         await output.readline()
         process.kill()
         assert await process.wait() != 0
-    assert Kept(tmp_path).published() >= BASKETS_A_BATCH
+    assert Kept(tmp_path).published() >= EVENTS_A_BATCH
     await run_to_the_end(kafka, topic, tmp_path)
     ids = [dict(record.headers)["ce_id"] for record in await read(kafka, topic)]
-    assert len(set(ids)) == BASKETS
-    assert len(ids) <= BASKETS + BASKETS_A_BATCH
+    assert len(set(ids)) == EVENTS
+    assert len(ids) <= EVENTS + EVENTS_A_BATCH
 
 
 async def test_a_second_run_publishes_nothing(kafka, topic, tmp_path):
     await run_to_the_end(kafka, topic, tmp_path)
     [last] = await run_to_the_end(kafka, topic, tmp_path)
-    assert (last["published"], last["a_second"]) == (BASKETS, 0)
-    assert len(await read(kafka, topic)) == BASKETS
+    assert (last["published"], last["a_second"]) == (EVENTS, 0)
+    assert len(await read(kafka, topic)) == EVENTS
 
 
 async def test_a_kafka_that_is_not_there_gets_a_message(tmp_path):

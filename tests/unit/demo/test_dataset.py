@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.demo.dataset import Basket, Dataset, DatasetError, Line, Product, cents, in_new_york
+from cli.demo.dataset import (
+    Basket,
+    Dataset,
+    DatasetError,
+    Line,
+    Product,
+    Returned,
+    cents,
+    in_new_york,
+)
 
 NAMES = [
     "household_id",
@@ -106,6 +115,51 @@ def test_a_start_in_the_middle_gives_the_same_rest(installed, year):
         rest = installed.baskets(411, start)
         assert next(rest, None) == (year[start] if start < len(year) else None)
     assert list(installed.baskets(411, 154_321)) == year[154_321:]
+
+
+def test_the_dearest_line_of_every_fiftieth_basket_comes_back_two_days_later():
+    rows = [
+        line(50, "2017-03-10T10:00", product=3, quantity=2, dollars=2.5),
+        line(50, "2017-03-10T10:00", product=2, quantity=1, dollars=2.5),
+        line(50, "2017-03-10T10:00", product=1, quantity=9, dollars=2.49),
+        line(51, "2017-03-10T10:30"),
+        line(100, "2017-03-12T09:00"),
+    ]
+    played_at = datetime.fromisoformat("2017-03-12T23:00-04:00")
+    told = list(dataset(*rows).events(weeks=0, played_at=played_at))
+    assert [
+        (event.basket, "bought", event.occurred_at.isoformat())
+        if isinstance(event, Basket)
+        else (event.basket.basket, event.number, event.line, event.occurred_at.isoformat())
+        for event in told
+    ] == [
+        (50, "bought", "2017-03-10T10:00:00-05:00"),
+        (51, "bought", "2017-03-10T10:30:00-05:00"),
+        (100, "bought", "2017-03-12T09:00:00-04:00"),
+        (100, 1, Line(1, 1, 100), "2017-03-12T09:00:00-04:00"),  # two days later is the future
+        (50, 2, Line(2, 1, 250), "2017-03-12T10:00:00-04:00"),  # by the clocks, not by 48 hours
+    ]
+
+
+def test_the_year_has_its_returns_in_time_order(installed, year):
+    played_at = year[-1].occurred_at + timedelta(hours=1)
+    events = list(installed.events(411, played_at))
+    returns = [event for event in events if isinstance(event, Returned)]
+    assert [event for event in events if isinstance(event, Basket)] == year
+    assert {event.basket.basket for event in returns} == {
+        basket.basket for basket in year if basket.basket % 50 == 0
+    }
+    assert len(events) == installed.event_count == len(year) + len(returns)
+    times = [event.occurred_at.timestamp() for event in events]
+    assert times == sorted(times)
+    for event in returns:
+        prices = [each.amount_minor for each in event.basket.lines]
+        assert event.line == event.basket.lines[event.number - 1]
+        assert event.line.amount_minor == max(prices)
+    for start in (1, 3_000, len(events) - 1, len(events)):
+        assert next(installed.events(411, played_at, start), None) == (
+            events[start] if start < len(events) else None
+        )
 
 
 def test_a_basket_happens_at_its_earliest_line_and_keeps_its_lines_in_order():

@@ -1,6 +1,6 @@
 """The publisher: in order, on from where it was, and at most one batch twice.
 
-Properties: 1 whatever the kills, the topic gets every purchase, in order but for repeats, and each
+Properties: 1 whatever the kills, the topic gets every event, in order but for repeats, and each
 repeat belongs to the batch that was under way.
 """
 
@@ -18,10 +18,21 @@ from hypothesis import strategies as st
 
 from cli.demo.dataset import Dataset
 from cli.demo.kept import Kept
-from cli.demo.publisher import BASKETS_A_BATCH, Progress, publish_year
+from cli.demo.publisher import EVENTS_A_BATCH, Progress, publish_year
 from cli.demo.purchase import Message
 
 BASKETS = 3_500
+TWO_DAYS = 2 * 24 * 60
+"""One basket a minute; the 50th comes back so many minutes later."""
+
+
+def _expected() -> list[str]:
+    minutes = [(number, 1, str(number)) for number in range(BASKETS)]
+    returns = [(number + TWO_DAYS, 0, f"{number}-return") for number in range(0, BASKETS, 50)]
+    return [name for *_, name in sorted(minutes + returns)]
+
+
+EVENTS = _expected()
 
 
 class Killed(Exception):
@@ -32,7 +43,7 @@ class Topic:
     """An outlet in memory that takes `room` more messages and then is killed, before any ack."""
 
     def __init__(self) -> None:
-        self.ids: list[int] = []
+        self.ids: list[str] = []
         self.room = 10**9
 
     async def held(self) -> int:
@@ -40,7 +51,7 @@ class Topic:
 
     async def publish(self, batch: Sequence[Message]) -> None:
         taken = batch[: self.room]
-        self.ids += [int(dict(message.headers)["ce_id"]) for message in taken]
+        self.ids += [dict(message.headers)["ce_id"].decode() for message in taken]
         self.room -= len(taken)
         if len(taken) < len(batch):
             raise Killed
@@ -88,9 +99,9 @@ async def publish(topic: Topic, home: Path, **options: int) -> list[Progress]:
 async def test_everything_is_published_in_order_with_progress(tmp_path):
     topic = Topic()
     reports = await publish(topic, tmp_path)
-    assert topic.ids == list(range(BASKETS))
-    assert [report.published for report in reports] == [1_000, 2_000, 3_000, 3_500]
-    assert {report.total for report in reports} == {BASKETS}
+    assert topic.ids == EVENTS
+    assert [report.published for report in reports] == [1_000, 2_000, 3_000, 3_570]
+    assert {report.total for report in reports} == {len(EVENTS)}
     assert reports[-1].seconds_left == 0
 
 
@@ -98,23 +109,23 @@ async def test_a_second_run_publishes_nothing(tmp_path):
     topic = Topic()
     await publish(topic, tmp_path)
     assert await publish(topic, tmp_path) == []
-    assert topic.ids == list(range(BASKETS))
+    assert topic.ids == EVENTS
 
 
 async def test_a_larger_limit_goes_on_behind_a_smaller_one(tmp_path):
     topic = Topic()
     await publish(topic, tmp_path, limit=1_200)
-    assert topic.ids == list(range(1_200))
+    assert topic.ids == EVENTS[:1_200]
     await publish(topic, tmp_path, limit=700)
     await publish(topic, tmp_path, limit=10**6)
-    assert topic.ids == list(range(BASKETS))
+    assert topic.ids == EVENTS
 
 
 async def test_a_topic_that_was_made_anew_is_filled_from_the_start(tmp_path):
     await publish(Topic(), tmp_path)
     topic = Topic()
     await publish(topic, tmp_path)
-    assert topic.ids == list(range(BASKETS))
+    assert topic.ids == EVENTS
 
 
 async def test_batches_are_small_under_a_rate_limit(tmp_path):
@@ -124,31 +135,27 @@ async def test_batches_are_small_under_a_rate_limit(tmp_path):
 
 async def test_a_kill_before_the_ack_repeats_that_batch(tmp_path):
     topic = Topic()
-    topic.room = BASKETS_A_BATCH + 300
+    topic.room = EVENTS_A_BATCH + 300
     with pytest.raises(Killed):
         await publish(topic, tmp_path)
     topic.room = 10**9
     await publish(topic, tmp_path)
-    repeated = list(range(BASKETS_A_BATCH, BASKETS_A_BATCH + 300))
-    assert topic.ids == [
-        *range(BASKETS_A_BATCH),
-        *repeated,
-        *range(BASKETS_A_BATCH, BASKETS),
-    ]
+    assert topic.ids == EVENTS[: EVENTS_A_BATCH + 300] + EVENTS[EVENTS_A_BATCH:]
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.lists(st.integers(min_value=0, max_value=BASKETS), max_size=5))
+@given(st.lists(st.integers(min_value=0, max_value=len(EVENTS)), max_size=5))
 def test_all_is_published_and_a_batch_at_most_repeated_when_killed_anywhere(rooms):
     topic = Topic()
     with tempfile.TemporaryDirectory() as home:
         for room in [*rooms, 10**9]:
-            next_id = topic.ids[-1] + 1 if topic.ids else 0
+            following = EVENTS.index(topic.ids[-1]) + 1 if topic.ids else 0
             behind = len(topic.ids)
             topic.room = room
             with suppress(Killed):
                 asyncio.run(publish(topic, Path(home)))
             if sent := topic.ids[behind:]:
-                assert sent == list(range(sent[0], sent[-1] + 1))
-                assert next_id - BASKETS_A_BATCH <= sent[0] <= next_id
-    assert set(topic.ids) == set(range(BASKETS))
+                first = EVENTS.index(sent[0])
+                assert sent == EVENTS[first : first + len(sent)]
+                assert following - EVENTS_A_BATCH <= first <= following
+    assert set(topic.ids) == set(EVENTS)

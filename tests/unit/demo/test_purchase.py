@@ -4,9 +4,9 @@ import json
 from datetime import datetime
 from itertools import islice
 
-from cli.demo.dataset import Basket, Dataset, Line, Product, in_new_york
+from cli.demo.dataset import Basket, Dataset, Line, Product, Returned, in_new_york
 from cli.demo.purchase import Purchases
-from shared.events.upstream import Purchase
+from shared.events.upstream import Purchase, Return
 
 PRODUCTS = {
     1: Product("GROCERY", "FRUIT - SHELF STABLE", 'APPLE "SAUCE"', "Private"),
@@ -55,6 +55,25 @@ def test_a_purchase_names_what_is_known_and_leaves_out_the_rest():
             {"line_id": "3", "sku": "3", "quantity": 0, "amount_minor": 0},
         ],
     }
+
+
+def test_a_return_names_its_receipt_and_the_line_that_came_back():
+    at = in_new_york(datetime.fromisoformat("2017-07-03T11:53:26"), weeks=0)
+    message = Purchases(PRODUCTS).message(Returned(BASKET, 1, BASKET.lines[0], at))
+    assert message.key == b"330"
+    assert dict(message.headers)["ce_type"] == b"retail.return.v1"
+    assert dict(message.headers)["ce_id"] == b"31198570044-return"
+    assert json.loads(message.value) == {
+        "event_id": "31198570044-return",
+        "source": "grocer-pos",
+        "brand": "grocer",
+        "receipt_id": "31198570044",
+        "member": "900",
+        "occurred_at": "2017-07-03T11:53:26-04:00",
+        "currency": "USD",
+        "lines": [{"line_id": "1", "quantity": 2, "amount_minor": 150}],
+    }
+    Return.model_validate_json(message.value)
 
 
 def test_headers_are_the_binary_mode_of_cloudevents():
