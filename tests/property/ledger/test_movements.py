@@ -73,9 +73,9 @@ PROGRAMS = [
     program(holds=HOLDS, returns={"grace": "2D"}, adjustments={"most": 60}),
 ]
 programs = st.sampled_from(PROGRAMS)
-gaps = st.sampled_from([0, 0, 0, 1, 1, 2, 4])
-amounts = st.sampled_from([0, 1, 10, 20, 30, 40, 50, 77])
-some = st.integers(0, 5)
+gaps = st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, 3])
+amounts = st.sampled_from([0, 1, 10, 20, 20, 30, 30, 40, 55])
+some = st.integers(0, 7)
 
 
 class Act(NamedTuple):
@@ -89,15 +89,28 @@ class Act(NamedTuple):
 
 
 GIVING = ("earn", "earn", "earn", "redeem", "redeem", "hold", "hold")
-TAKING = ("capture", "release", "cancel", "return", "return", "tick")
+TAKING = (
+    *("capture", "capture", "release", "cancel", "cancel"),
+    *("return", "return", "return", "tick"),
+)
 OPERATED = ("add", "deduct", "deduct below zero", "extend", "reinstate", "confirm", "take back")
-days = st.sampled_from([1, 2, 3, 5, 9, None])
+days = st.sampled_from([1, 2, 4, 7, 7, None])
+
+
+BEFORE = [
+    Act("earn", 0, 90, 0, 5),
+    Act("earn", 0, 60, 0, None),
+    Act("earn", 0, 40, 7, 9),
+    Act("redeem", 0, 50, 0, None),
+    Act("hold", 0, 30, 0, 6),
+    Act("hold", 0, 20, 0, 2),
+]
+"""Something of every kind, so that what follows has something to be about."""
 
 
 def acts_of(*kinds: str) -> st.SearchStrategy[list[Act]]:
-    return st.lists(
-        st.builds(Act, st.sampled_from(kinds), gaps, amounts, some, days), min_size=3, max_size=14
-    )
+    act = st.builds(Act, st.sampled_from(kinds), gaps, amounts, some, days)
+    return st.lists(act, min_size=4, max_size=14).map(lambda further: [*BEFORE, *further])
 
 
 acts = acts_of(*GIVING, *TAKING, *OPERATED)
@@ -106,7 +119,9 @@ customers_acts = acts_of(*GIVING, *TAKING)
 
 def steps_of(history: Sequence[Act]) -> Iterator[Step]:
     """The steps, each with its instant; lots, holds and redemptions by their number."""
-    lots, holds, spent = ["lot"], ["h"], ["r"]
+    lots: list[str] = []
+    holds: list[str] = []
+    spent: list[str] = []
     day = 0
     for number, act in enumerate(history):
         day += act.gap
@@ -114,8 +129,8 @@ def steps_of(history: Sequence[Act]) -> Iterator[Step]:
         match act.kind:
             case "earn":
                 lots.append(f"lot {number}")
-                active = day + act.target - 3 if act.target > 3 else None
-                yield earned(act.points, lots[-1], active=active, expires=until, on=day)
+                active = day + act.target - 4 if act.target > 4 else None
+                yield earned(2 * act.points, lots[-1], active=active, expires=until, on=day)
             case "redeem":
                 spent.append(f"r {number}")
                 yield redeem(act.points, spent[-1], on=day)
@@ -133,7 +148,7 @@ def _later(
     """A step about something before it."""
     lot, held = lots[act.target % len(lots)], holds[act.target % len(holds)]
     bought, date = spent[act.target % len(spent)], day + (act.days or 1)
-    some_points = act.points or None
+    some_points = act.points if act.points > 20 else None
     meant: dict[str, Callable[[], Step]] = {
         "capture": lambda: capture(some_points, held, on=day),
         "release": lambda: release(held, on=day),
@@ -153,8 +168,10 @@ def _later(
 
 def unique(steps: Iterator[Step]) -> list[Step]:
     """Each cause once: whoever repeats one is answered by the turn, and decides nothing."""
-    kept = {step.cause.id: step for step in reversed(list(steps))}
-    return sorted(kept.values(), key=lambda step: step.instant)
+    kept: dict[Any, Step] = {}
+    for step in steps:
+        kept.setdefault(step.cause.id, step)
+    return list(kept.values())
 
 
 def played(rules: Program, steps: Sequence[Step]) -> Iterator[Story]:
