@@ -16,7 +16,7 @@ from tests.simulation.nodes import API, INTAKE, SERVICES, Node
 OWNERS = (*SERVICES, INTAKE)
 """Services whose processes own partitions."""
 NODES_MAX = 3
-FAULTS_MAX = 6
+FAULTS_MAX = 5
 PAUSE_SECONDS = 30.0
 CLOCK_AHEAD_MS = 30_000
 """Of the broker; processes are wrong by half of it, so inputs may seem to be from the future."""

@@ -87,9 +87,9 @@ class Load:
         """A short history's: a few of each, or none, all at once or one after the other."""
         return Load(
             accounts=random.randint(1, 2),
-            purchases=random.randint(1, 4),
+            purchases=random.randint(1, 3),
             redemptions=random.randint(0, 4),
-            readers=random.randint(0, 2),
+            readers=random.randint(0, 1),
             ticks=random.randint(0, 1),
             seconds=random.choice((1.0, 15.0)),
             together=random.random() < 0.5,

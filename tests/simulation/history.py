@@ -46,7 +46,7 @@ class History:
         self.random = loop.random
         self.load = load or Load.drawn(loop.random)
         self.catalogue = catalogue
-        self.partitions = self.random.choice((1, 1, 2))
+        self.partitions = self.random.choice((1, 1, 1, 2))
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
         self.network = Network(loop, usual if faults is None else faults)
         counts = {topic.name: self.partitions for topic in TOPICS}
@@ -106,7 +106,7 @@ class History:
         """Load and faults, then peace until everything is folded."""
         for name in (API, API):
             self.start(name)
-        rivals = self.random.choice((1, 1, 1, 2))
+        rivals = self.random.choice((1, 1, 1, 1, 2))
         for name in OWNERS * rivals:
             self.start(name).group.give(set(range(self.partitions)))
         planned = Chaos(self)

@@ -172,7 +172,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
         """Until `main` has ended."""
         events._set_running_loop(self)
         try:
-            task = self.create_task(main)
+            task = self.create_task(main, context=self.context_of(ENVIRONMENT))
             while not task.done() and self.failure is None:
                 self._step()
         finally:
@@ -198,12 +198,12 @@ class SeededLoop(asyncio.AbstractEventLoop):
             index = int(self.random.random() * len(ready))
             step, ready[index] = ready[index], ready[-1]
             ready.pop()
-        elif ready:
-            step = ready.pop()
         else:
-            step = self._next_timer()
-        process = step.context.get(PROCESS, ENVIRONMENT)
-        if step.is_cancelled or process.dead:
+            step = ready.pop() if ready else self._next_timer()
+        if step.is_cancelled:
+            return
+        process = step.context[PROCESS]
+        if process.dead:
             return
         if process.paused_until > self.now:
             self._made += 1

@@ -3,6 +3,10 @@
 More of them: `tessera simulate --seeds N --from S`.
 """
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.simulation.clients import Load
@@ -36,3 +40,16 @@ def test_all_is_answered_and_some_accepted_when_nothing_fails() -> None:
     answers = [answer for one in histories for answer in one.journal.answers.values()]
     assert {answer.status for answer in answers} >= {200, 409}
     assert all(one.journal.answers for one in histories)
+
+
+def test_a_history_is_the_same_in_another_process() -> None:
+    """Where hashes of texts, and so the order of sets, are others."""
+    code = "from tests.simulation.run import run_seed; print(run_seed(7).trace)"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == f"{run_seed(7).trace}\n"

@@ -1,19 +1,24 @@
 """What a history replaces in the product besides servers: clocks that are read, logs that are told.
 
-Decoding is remembered: the same bytes are the same immutable message, whoever reads them.
+Decoding and hashing are remembered: the same bytes give the same message and the same hash, however
+many processes look at them.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 import structlog
 
+from services.intake import positions as upstream
 from services.query import arrivals, redemptions
+from shared.chain import link
+from shared.chain.link import Header
 from shared.events import registry
+from shared.stream import opening, positions, turn
 from tests.simulation.network import EPOCH_MS
 from tests.simulation.replacing import replaced
 
@@ -21,6 +26,8 @@ MESSAGES_REMEMBERED = 20_000
 LOOK_SECONDS = 2.0
 """Longer than the product's: each look costs steps, and hints arrive."""
 _decode = lru_cache(maxsize=MESSAGES_REMEMBERED)(registry.decode)
+_digest = lru_cache(maxsize=MESSAGES_REMEMBERED)(link.digest)
+_fingerprint = lru_cache(maxsize=MESSAGES_REMEMBERED)(link.fingerprint)
 
 
 class Quiet(structlog.BoundLoggerBase):
@@ -37,12 +44,9 @@ def virtual() -> Iterator[None]:
     """Histories run inside of this."""
     told = structlog.get_config()
     structlog.configure(wrapper_class=Quiet)
-    with (
-        replaced(registry, "decode", _decode),
-        replaced(arrivals, "monotonic", _now),
-        replaced(arrivals, "LOOK_SECONDS", LOOK_SECONDS),
-        replaced(redemptions, "time", SimpleNamespace(time_ns=_now_ns)),
-    ):
+    with ExitStack() as names:
+        for where, name, other in REPLACED:
+            names.enter_context(replaced(where, name, other))
         try:
             yield
         finally:
@@ -55,3 +59,22 @@ def _now() -> float:
 
 def _now_ns() -> int:
     return (EPOCH_MS + int(_now() * 1_000)) * 1_000_000
+
+
+def _digest_of(prev: bytes, headers: Iterable[Header], value: bytes) -> bytes:
+    return _digest(prev, tuple(headers), value)
+
+
+def _fingerprint_of(key: bytes | None, value: bytes | None, headers: Iterable[Header]) -> bytes:
+    return _fingerprint(key, value, tuple(headers))
+
+
+REPLACED = (
+    (registry, "decode", _decode),
+    (link, "digest", _digest_of),
+    *((where, "fingerprint", _fingerprint_of) for where in (turn, opening, positions, upstream)),
+    (arrivals, "monotonic", _now),
+    (arrivals, "LOOK_SECONDS", LOOK_SECONDS),
+    (redemptions, "time", SimpleNamespace(time_ns=_now_ns)),
+)
+"""What stands where, while histories run."""
