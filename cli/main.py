@@ -297,6 +297,9 @@ def simulate(
 def torture(
     minutes: Annotated[float, typer.Option(min=0.1, help="Of load and faults.")] = 5.0,
     seed: Annotated[int, typer.Option(help="Which faults, in which order.")] = 1,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only these faults beside kills: broker, zombie, …")
+    ] = None,
     results: Annotated[
         Path | None, typer.Option(help="Folder that the report is put into, with those before it.")
     ] = None,
@@ -309,7 +312,8 @@ def torture(
     from cli.operation import perform
     from cli.torture.command import torture as work
 
-    raise typer.Exit(perform(work(minutes, seed, results=results, page=page, keep_folder=keep)))
+    running = work(minutes, seed, only=only or (), results=results, page=page, keep_folder=keep)
+    raise typer.Exit(perform(running))
 
 
 @app.command()

@@ -9,7 +9,7 @@ import logging
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -19,6 +19,7 @@ import asyncpg
 from cli.operation import EXIT_REFUSED, console
 from cli.processes import available_processors
 from cli.program import publish_file
+from cli.refusals import WronglySetUp
 from cli.stack.progress import Progress
 from cli.torture.callers import Callers
 from cli.torture.checks import Checked, Checks
@@ -27,7 +28,7 @@ from cli.torture.faults import Faults
 from cli.torture.journal import GRANTS, SAVERS, Journal
 from cli.torture.machine import DECIDING, Machine
 from cli.torture.report import Report, keep, summary
-from cli.torture.schedule import rounds
+from cli.torture.schedule import OTHERS, Kind, rounds
 from shared.events.topics import PURCHASES
 from shared.stream.kafka import KafkaLog
 from shared.version import VERSION
@@ -45,10 +46,17 @@ Check = Callable[[], Awaitable[bool]]
 
 
 async def torture(
-    minutes: float, seed: int, *, results: Path | None, page: Path | None, keep_folder: bool
+    minutes: float,
+    seed: int,
+    *,
+    only: Collection[str] = (),
+    results: Path | None = None,
+    page: Path | None = None,
+    keep_folder: bool = False,
 ) -> int:
-    """One run; the exit code."""
+    """One run; the exit code. `only` names faults to have beside kills, all without it."""
     told = console()
+    kinds = _kinds(only)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is no news here
     current = asyncio.current_task()
     assert current is not None
@@ -57,7 +65,7 @@ async def torture(
     told.print(f"seed {seed}, {minutes:g} minutes, in {folder}")
     machine = Machine(folder)
     try:
-        report = await Campaign(machine, minutes, seed, told.print).run()
+        report = await Campaign(machine, minutes, seed, kinds, told.print).run()
     finally:
         await machine.stop()
     for line in summary(report):
@@ -78,10 +86,20 @@ def _folder() -> Path:
     return folder
 
 
+def _kinds(names: Collection[str]) -> tuple[Kind, ...]:
+    known = {kind.name.lower().replace("_", "-"): kind for kind in OTHERS}
+    if unknown := set(names) - set(known):
+        raise WronglySetUp(f"{', '.join(unknown)}: no faults; there are {', '.join(known)}")
+    return tuple(known[name] for name in names)
+
+
 class Campaign:
     """One run, from an empty folder to the report."""
 
-    def __init__(self, machine: Machine, minutes: float, seed: int, note: Note) -> None:
+    def __init__(
+        self, machine: Machine, minutes: float, seed: int, only: tuple[Kind, ...], note: Note
+    ) -> None:
+        self.only = only
         self.machine = machine
         self.minutes = minutes
         self.seed = seed
@@ -143,7 +161,7 @@ class Campaign:
     async def _torment(self, until: float) -> None:
         """Rounds of faults; peace makes up for them to a quarter of the time."""
         owed = 0.0
-        for faults in rounds(self.seed):
+        for faults in rounds(self.seed, self.only):
             left = until - monotonic()
             if left <= 0:
                 return
@@ -228,6 +246,7 @@ class Campaign:
         return Report(
             seed=self.seed,
             minutes=self.minutes,
+            only=[kind.value for kind in self.only],
             began=journal.began.isoformat(),
             version=VERSION,
             processors=available_processors(),

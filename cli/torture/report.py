@@ -21,6 +21,7 @@ class Report:
     began: str
     version: str
     processors: int
+    only: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,7 @@ left to the machine.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -76,8 +76,9 @@ ROUND_SECONDS = 2.5
 """Within which the faults of a round begin."""
 
 
-def rounds(seed: int) -> Iterator[Round]:
-    """For ever."""
+def rounds(seed: int, only: Collection[Kind] = ()) -> Iterator[Round]:
+    """For ever; beside the kills only some kinds of faults, if they are named."""
+    others = {kind: weight for kind, weight in OTHERS.items() if not only or kind in only}
     drawn = random.Random(seed)  # noqa: S311  (to be repeated, not to be secret)
     while True:
         if drawn.random() < PEACE:
@@ -85,13 +86,15 @@ def rounds(seed: int) -> Iterator[Round]:
             continue
         faults = [_kill(drawn) for _ in range(drawn.choice(KILLS))]
         killed = {fault.service for fault in faults}
-        faults += [_fault(drawn, k, drawn.choice(_subjects(k, killed))) for k in _company(drawn)]
+        faults += [
+            _fault(drawn, k, drawn.choice(_subjects(k, killed))) for k in _company(drawn, others)
+        ]
         yield tuple(faults)
 
 
-def _company(drawn: random.Random) -> list[Kind]:
+def _company(drawn: random.Random, others: Mapping[Kind, int]) -> list[Kind]:
     """Other faults than kills: different ones, and no server is away twice at once."""
-    drawn_kinds = drawn.choices(list(OTHERS), list(OTHERS.values()), k=drawn.choice(COMPANY))
+    drawn_kinds = drawn.choices(list(others), list(others.values()), k=drawn.choice(COMPANY))
     kinds = list(dict.fromkeys(drawn_kinds))
     alone = [kind for kind in kinds if kind in ALONE]
     return alone[:1] or kinds

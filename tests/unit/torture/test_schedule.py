@@ -45,5 +45,11 @@ def test_what_needs_the_servers_to_itself_has_no_other_fault_beside_it(seed: int
         assert len(company) == 1 or not set(company) & ALONE
 
 
+def test_only_the_faults_that_are_named_come_with_the_kills():
+    named = {Kind.BROKER, Kind.ZOMBIE}
+    struck = {fault.kind for drawn in islice(rounds(1, named), MANY) for fault in drawn}
+    assert struck == named | {Kind.KILL, Kind.KILL_AT}
+
+
 def test_the_api_has_no_turn_to_die_in():
     assert "query" not in {fault.service for fault in faults(2) if fault.kind is Kind.KILL_AT}
