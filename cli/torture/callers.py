@@ -8,7 +8,7 @@ reader with a token goes back (I11), and the sums of every answer are right (I4)
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -197,12 +197,21 @@ class Callers:
             answer = await self._sent(drawn, "GET", path, headers=headers)
             if answer is None or answer.status_code != 200:  # noqa: PLR2004
                 self.journal.counts["reads refused"] += 1
+                self._is_explained(member, answer, tokens)
                 continue
             self.journal.counts["reads"] += 1
             if member in tokens and _position(answer.headers[TOKEN]) < _position(tokens[member]):
                 self.journal.find("a reader went back", f"{tokens[member]} {answer.text[:300]}")
             tokens[member] = answer.headers[TOKEN]
             (self._entries_add_up if what else self._sums_add_up)(member, answer.json())
+
+    def _is_explained(
+        self, member: str, answer: httpx.Response | None, tokens: Mapping[str, str]
+    ) -> None:
+        """Servers may be away; an account that was seen is not unknown, and nothing else happens."""
+        expected = {503} if member in tokens else {503, 404}
+        if answer is not None and answer.status_code not in expected:
+            self.journal.find("a read that no fault explains", answer.text[:300])
 
     def _sums_add_up(self, member: str, told: dict[str, Any]) -> None:
         wrong = [
