@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.redeem.courier import courier
 from services.redeem.service import Redeem
 from services.redeem.sweep import sweep
 from shared.process import run
@@ -10,8 +11,8 @@ from shared.stream.process import serve
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
-    """Run redeem, and its sweep beside it, until `stop` is set."""
-    await serve(Redeem(), settings, stop, chores=[sweep])
+    """Run redeem, its sweep and its courier beside it, until `stop` is set."""
+    await serve(Redeem(), settings, stop, chores=[sweep, courier])
 
 
 if __name__ == "__main__":

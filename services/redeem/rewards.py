@@ -53,15 +53,17 @@ REWARD_LOOKUPS = (CLAIMS, *OF_CODES)
 
 def shelf_of(rows: Rows) -> Shelf:
     """The claims and codes that rows describe."""
-    claims = (
-        row._replace(
-            state=ClaimState(row.state),
-            errand=Errand(row.errand) if row.errand is not None else None,
-            reason=RefusalReason(row.reason) if row.reason is not None else None,
-        )
-        for row in rows.get(CLAIMS, ())
-    )
+    claims = map(claim_of, rows.get(CLAIMS, ()))
     return Shelf(claims, (code for lookup in OF_CODES for code in rows.get(lookup, ())))
+
+
+def claim_of(row: Claim) -> Claim:
+    """A stored claim: its words as what they stand for."""
+    return row._replace(
+        state=ClaimState(row.state),
+        errand=Errand(row.errand) if row.errand is not None else None,
+        reason=RefusalReason(row.reason) if row.reason is not None else None,
+    )
 
 
 class AskedOfRewards:
@@ -105,7 +107,7 @@ class AskedOfRewards:
 
 
 def replay_needs(facts: Sequence[Recorded]) -> Iterator[Need]:
-    """The rows of rewards that folding these facts takes."""
+    """The rows of rewards that folding these facts takes; both tables are named in any case."""
     claims: dict[UUID, None] = {}
     codes: dict[UUID, None] = {}
     for recorded in facts:
@@ -116,10 +118,8 @@ def replay_needs(facts: Sequence[Recorded]) -> Iterator[Need]:
                 claims[fact.redemption_id] = None
             case _:
                 pass
-    if claims:
-        yield Need(CLAIMS, list(claims))
-    if codes:
-        yield Need(NAMED_CODES, list(codes))
+    yield Need(CLAIMS, list(claims))
+    yield Need(NAMED_CODES, list(codes))
 
 
 def made(fact: Any) -> Iterator[UUID]:
