@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from services.earn.service import Earn
 from services.redeem.service import Redeem
 from shared.chain.link import HASH, PREV, SEQ, TIME, Head, genesis, link
 from shared.events import registry
-from shared.events.activity import PurchaseRecorded
+from shared.events.activity import PurchaseRecorded, ReturnRecorded
 from shared.events.base import millis, split_account
 from shared.events.commands import RedeemPoints, Tick
-from shared.events.ids import activity_cause, command_cause, digest, tick_cause
+from shared.events.ids import Cause, activity_cause, command_cause, digest, tick_cause
 from shared.events.topics import (
     ACTIVITY,
     AWARDS,
@@ -24,7 +26,8 @@ from shared.events.topics import (
     QUARANTINE,
     partition_of,
 )
-from shared.events.upstream import Purchase, PurchaseLine
+from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
+from shared.events.wire import context
 from shared.program.catalogue import Catalogue
 from shared.program.document import published
 from shared.program.model import Program
@@ -33,7 +36,6 @@ from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryInputs, MemoryLog, MemoryRecord, MemoryStore
 from shared.stream.opening import Ledger, Opening, Owner
 from shared.stream.turn import Turn
-from tests.simulation.history import Silent, message
 from tests.simulation.program import SHOP
 
 PARTITIONS = 2
@@ -43,6 +45,29 @@ LIMITS = Limits(inputs_per_turn=3, replay_records=5)
 LINKS = {TIME, SEQ, PREV, HASH}
 
 
+class Silent:
+    """A meter that counts nothing."""
+
+    def step(self, name: str, seconds: float) -> None:
+        """See `Meter.step`."""
+
+    def turned(self, inputs: int, facts: int, void: int) -> None:
+        """See `Meter.turned`."""
+
+
+def message(body: BaseModel, cause: Cause, account: str, digested: bytes) -> Outgoing:
+    """An input as its sender puts it on its topic."""
+    headers = context(
+        id=cause.id,
+        source="test",
+        type=registry.TYPE_OF[type(body)],
+        subject=account,
+        time_ms=millis(START),
+    )
+    headers += [("cause", cause.text.encode()), ("body", digested)]
+    return Outgoing(account.encode(), registry.encode(body), headers)
+
+
 @dataclass
 class MemoryLedger:
     """Logs, stores, a clock that is set by hand, and the loop of both services."""
@@ -50,10 +75,11 @@ class MemoryLedger:
     now: datetime = START
     catalogue: Catalogue = field(default_factory=Catalogue)
     programs: list[bytes] = field(default_factory=list)
+    log_type: type[MemoryLog] = MemoryLog
 
     def __post_init__(self) -> None:
         keyed = {topic.name: PARTITIONS for topic in (ACTIVITY, COMMANDS, AWARDS, LEDGER)}
-        self.log = MemoryLog({**keyed, QUARANTINE.name: 1, PROGRAMS.name: 1}, self.now_ms)
+        self.log = self.log_type({**keyed, QUARANTINE.name: 1, PROGRAMS.name: 1}, self.now_ms)
         self.services: dict[str, Any] = {"earn": Earn(), "redeem": Redeem()}
         self.stores = {
             name: MemoryStore(service.tables, service.lookups)
@@ -91,6 +117,24 @@ class MemoryLedger:
             ACTIVITY.name,
             account,
             message(recorded, activity_cause(account, purchase), account, body),
+        )
+
+    def give_back(self, account: str, receipt: str, event_id: str, cents: int) -> None:
+        """A part of the line of a receipt comes back."""
+        back = Return(
+            event_id=event_id,
+            source="till",
+            brand="shop",
+            member=split_account(account)[1],
+            occurred_at=self.now,
+            receipt_id=receipt,
+            currency="USD",
+            lines=(ReturnedLine(line_id="1", quantity=0, amount_minor=cents),),
+        )
+        recorded = ReturnRecorded(account=account, activity=back)
+        body = digest(registry.encode(back))
+        self.put(
+            ACTIVITY.name, account, message(recorded, activity_cause(account, back), account, body)
         )
 
     def redeem(self, account: str, key: str, points: int) -> None:

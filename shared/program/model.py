@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX, Currency, Id, Slug
 from shared.program.calendar import When, ZoneName, end_of_when, start_of, zone
@@ -56,7 +56,7 @@ class Cap(Section):
 class PaidWithPoints(Section):
     """Whether the part of a purchase that was paid with points earns, and how to know that part."""
 
-    earns: bool = False
+    earns: StrictBool = False
     methods: Annotated[tuple[Id, ...], Field(max_length=METHODS_MAX)] = ("points",)
 
 
@@ -110,7 +110,7 @@ class CurrencyTerms(Section):
     """
 
     currency: Slug
-    spendable: bool
+    spendable: StrictBool
     name: Name | None = None
 
 

@@ -13,7 +13,7 @@ from shared.program.odd_rules import of_caps, of_rule
 from shared.program.policies import Deficit
 from shared.program.redemption import smallest
 from shared.program.rewards import Codes, Reward, Unit
-from shared.program.rules import BaseRule
+from shared.program.rules import Action, BaseRule
 from shared.program.validity import Validity
 
 Path = tuple[str | int, ...]
@@ -32,7 +32,7 @@ class Oddity(NamedTuple):
 
 def oddities(program: Program) -> Iterator[Oddity]:
     """What is odd about a program, in the order of the document."""
-    if not any(isinstance(rule, BaseRule) for rule in program.earn.rules):
+    if not any(isinstance(rule, BaseRule | Action) for rule in program.earn.rules):
         yield Oddity(("earn", "rules"), "no base rule: purchases earn bonuses only")
     for number, rule in enumerate(program.earn.rules):
         for message in of_rule(program, rule):

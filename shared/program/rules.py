@@ -7,7 +7,7 @@ compute: that is `earning`'s.
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from shared.events.base import POINTS_MAX, QUANTITY_MAX, Id, LineKind, Slug
 from shared.program.calendar import When
@@ -153,7 +153,7 @@ class EarnRule(Section):
     effective_from: When | None = None
     effective_until: When | None = None
     """A day is the last one that counts; an instant is the first one that does not."""
-    stackable: bool = True
+    stackable: StrictBool = True
     priority: Annotated[int, Field(ge=0, le=PRIORITY_MAX, strict=True)] = 0
     caps: Annotated[tuple[RuleCap, ...], Field(max_length=CAPS_MAX)] = ()
     currency: Slug | None = None

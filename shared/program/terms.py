@@ -32,12 +32,12 @@ class Activation(Section):
     """
 
     after: Period = AT_ONCE
-    on: Days | None = None
+    dates: Days | None = None
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
-        if self.on is not None and self.after != AT_ONCE:
-            raise inconsistent("found `after` too; allowed: either after or on", "on")
+        if self.dates is not None and self.after != AT_ONCE:
+            raise inconsistent("found `after` too; allowed: either after or dates", "dates")
         return self
 
 
@@ -50,16 +50,16 @@ class Expiry(Section):
     """
 
     after: PeriodOrNever = None
-    on: Days | None = None
+    dates: Days | None = None
     anniversary: Literal[True] | None = None
     round_up: Span | None = None
     counts_from: CountsFrom = CountsFrom.EARNING
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
-        kinds = (self.after is not None, self.on is not None, self.anniversary is not None)
+        kinds = (self.after is not None, self.dates is not None, self.anniversary is not None)
         if sum(kinds) > 1:
-            raise inconsistent("found several; allowed: one of after, on, anniversary")
+            raise inconsistent("found several; allowed: one of after, dates, anniversary")
         if self.round_up is not None and not any(kinds):
             raise inconsistent("there is nothing to round up: points never expire", "round_up")
         if self.round_up is not None and self.after is not None and self.after.clock is not None:

@@ -64,7 +64,7 @@ class Validity:
 
 
 def _begin(terms: Activation, local: ZoneInfo) -> Begins | None:
-    days, after = terms.on, terms.after
+    days, after = terms.dates, terms.after
     if days is None and after == AT_ONCE:
         return None
     if days is None and (elapsed := after.clock) is not None:
@@ -79,7 +79,7 @@ def _begin(terms: Activation, local: ZoneInfo) -> Begins | None:
 
 
 def _end(terms: Expiry, local: ZoneInfo) -> Ends | None:
-    if terms.after is None and terms.on is None and terms.anniversary is None:
+    if terms.after is None and terms.dates is None and terms.anniversary is None:
         return None
     if terms.after is not None and (elapsed := terms.after.clock) is not None:
         return lambda instant, _: instant.astimezone(UTC) + elapsed
@@ -100,8 +100,8 @@ def _end(terms: Expiry, local: ZoneInfo) -> Ends | None:
 
 def _last_day(terms: Expiry, day: date, enrolled_on: date | None) -> date | None:
     """The last day of points that count from `day`; None: they never end."""
-    if terms.on is not None:
-        return next_of(terms.on, day)
+    if terms.dates is not None:
+        return next_of(terms.dates, day)
     if terms.after is not None:
         return last_day(day, terms.after)
     return anniversary_after(day, enrolled_on or day) - DAY

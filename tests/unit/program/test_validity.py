@@ -57,14 +57,14 @@ def test_x16_the_instant_of_expiry_is_the_end_of_the_last_local_day(zone: str):
 @pytest.mark.parametrize(
     ("case", "expiry", "occurred_on", "last_day"),
     [
-        ("X14", {"on": ["04-15"]}, "2026-01-02", "2026-04-15"),
-        ("X14", {"on": ["2026-04-15"]}, "2026-03-31", "2026-04-15"),
-        ("on the day itself", {"on": ["04-15"]}, "2026-04-15", "2026-04-15"),
-        ("the year after", {"on": ["04-15"]}, "2026-04-16", "2027-04-15"),
-        ("the next of several", {"on": ["04-15", "10-15"]}, "2026-04-16", "2026-10-15"),
-        ("none is left", {"on": ["2026-04-15"]}, "2026-04-16", None),
-        ("29 February of a common year", {"on": ["02-29"]}, "2026-01-02", "2026-02-28"),
-        ("29 February of a leap year", {"on": ["02-29"]}, "2027-03-01", "2028-02-29"),
+        ("X14", {"dates": ["04-15"]}, "2026-01-02", "2026-04-15"),
+        ("X14", {"dates": ["2026-04-15"]}, "2026-03-31", "2026-04-15"),
+        ("on the day itself", {"dates": ["04-15"]}, "2026-04-15", "2026-04-15"),
+        ("the year after", {"dates": ["04-15"]}, "2026-04-16", "2027-04-15"),
+        ("the next of several", {"dates": ["04-15", "10-15"]}, "2026-04-16", "2026-10-15"),
+        ("none is left", {"dates": ["2026-04-15"]}, "2026-04-16", None),
+        ("29 February of a common year", {"dates": ["02-29"]}, "2026-01-02", "2026-02-28"),
+        ("29 February of a leap year", {"dates": ["02-29"]}, "2027-03-01", "2028-02-29"),
         ("to the end of the day", {"after": "90D", "round_up": "day"}, "2026-01-01", "2026-04-01"),
         ("of the week", {"after": "1D", "round_up": "week"}, "2026-03-03", "2026-03-08"),
         ("of the month", {"after": "1D", "round_up": "month"}, "2026-02-03", "2026-02-28"),
@@ -72,7 +72,7 @@ def test_x16_the_instant_of_expiry_is_the_end_of_the_last_local_day(zone: str):
         ("its own quarter", {"after": "0D", "round_up": "quarter"}, "2026-12-31", "2026-12-31"),
         ("of the half-year", {"after": "3M", "round_up": "half_year"}, "2026-04-30", "2026-12-31"),
         ("of the year", {"after": "1Y", "round_up": "year"}, "2026-04-30", "2027-12-31"),
-        ("days and rounding", {"on": ["04-15"], "round_up": "quarter"}, "2026-01-01", "2026-06-30"),
+        ("days and rounding", {"dates": ["04-15"], "round_up": "quarter"}, "2026-01-01", "2026-06-30"),
         ("leap day and a year", {"after": "1Y"}, "2028-02-29", "2029-02-28"),
         ("leap day and four", {"after": "4Y"}, "2028-02-29", "2032-02-29"),
         ("the end of a month", {"after": "1M"}, "2026-01-31", "2026-02-28"),
@@ -125,12 +125,12 @@ def test_points_last_until_the_anniversary_of_the_enrolment(
 )
 def test_points_are_active_on_the_next_of_some_days(on: list[str], active_from: str):
     purchase = datetime.fromisoformat("2026-03-03T12:00:00-05:00")
-    validity = Validity(under(activation={"on": on}))
+    validity = Validity(under(activation={"dates": on}))
     assert validity.dates(purchase) == (datetime.fromisoformat(active_from), None)
 
 
 def test_x7_activation_expiry_and_the_new_year_are_one_instant():
-    program = under(activation={"on": ["2026-01-01"]}, expiry={"on": ["2025-12-31"]})
+    program = under(activation={"dates": ["2026-01-01"]}, expiry={"dates": ["2025-12-31"]})
     purchase = datetime.fromisoformat("2025-06-01T12:00:00-04:00")
     midnight = datetime.fromisoformat("2026-01-01T00:00:00-05:00")
     assert Validity(program).dates(purchase) == (midnight, midnight)

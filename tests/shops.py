@@ -1,0 +1,177 @@
+"""A retailer who runs one of the presets: what the shop publishes, and what the API then says.
+
+Upstream events are the bytes that a shop publishes: intake's own reading finds their account, the
+real loop of earn and redeem decides them, in memory. What is said of a member are the numbers that
+the query API answers with, computed by the same function.
+"""
+
+import json
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self
+
+from services.earn.counters import COUNTER
+from services.earn.projection import DECISION
+from services.intake.decide import Recognised, read
+from services.intake.records import activity
+from services.redeem.projection import ACCOUNT, LOT
+from shared.events.base import account_key, millis
+from shared.events.facts import ActivityRefused, PointsEarned
+from shared.events.registry import decode
+from shared.events.topics import ACTIVITY
+from shared.events.wire import Source
+from shared.ledger.reading import Balances, balances
+from shared.ledger.stored import account_of
+from shared.program.document import published, read_program
+from shared.program.model import Program
+from tests.ledgers import MemoryLedger
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
+TOPIC = "retail.events.v1"
+"""Any upstream topic: the types stand in the events."""
+
+
+def preset(name: str) -> Program:
+    """The program that a retailer copies."""
+    reading = read_program((PROGRAMS / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert reading.program is not None, reading.problems
+    return reading.program
+
+
+class Shop:
+    """A retailer with one program, and time that passes as the story says."""
+
+    def __init__(self, name: str) -> None:
+        self.program = preset(name)
+        self.ledger = MemoryLedger(now=datetime(2026, 1, 1, 12, tzinfo=UTC))
+        self.ledger.publish(published(self.program).document)
+        self._events = 0
+
+    def on(self, when: str) -> Self:
+        """It is then: a day (its noon, in the program's zone) or a local time."""
+        local = datetime.fromisoformat(when if "T" in when else f"{when}T12:00")
+        self.ledger.now = local.replace(tzinfo=self.program.zone).astimezone(UTC)
+        return self
+
+    # what shops publish
+
+    def sells(self, member: str, *amounts: int | dict[str, Any], **fields: Any) -> Self:
+        """A closed receipt; a number is a line of so many minor units."""
+        lines = [{"amount_minor": each} if isinstance(each, int) else each for each in amounts]
+        return self.happens(
+            "retail.purchase.v1",
+            member,
+            receipt_id=f"receipt-{self._events}",
+            currency=self.program.money,
+            lines=[
+                {"line_id": str(number), "sku": f"sku-{number}", **line}
+                for number, line in enumerate(lines)
+            ],
+            **fields,
+        )
+
+    def does(self, member: str, action: str, **attributes: Any) -> Self:
+        """A member does something that is no purchase."""
+        return self.happens("retail.custom-action.v1", member, action=action, attributes=attributes)
+
+    def happens(self, wire_type: str, member: str, **fields: Any) -> Self:
+        """An upstream event, now."""
+        self._events += 1
+        event = {
+            "type": wire_type,
+            "event_id": f"event-{self._events}",
+            "source": "shop",
+            "brand": self.program.brands[0],
+            "member": member,
+            "occurred_at": self.ledger.now.isoformat(),
+            **fields,
+        }
+        said = read(TOPIC, json.dumps(event).encode(), (), millis(self.ledger.now))
+        assert isinstance(said, Recognised), said
+        program = self.ledger.catalogue.program_of_brand(event["brand"], self.ledger.now)
+        assert program is not None
+        account = account_key(program.program, member)
+        record = activity(account, said, Source(TOPIC, 0, self._events))
+        self.ledger.put(ACTIVITY.name, account, record)
+        self.ledger.run()
+        return self
+
+    def redeems(self, member: str, points: int) -> Self:
+        """A member spends points at the till."""
+        self._events += 1
+        key = f"key-{self._events}"
+        self.ledger.redeem(account_key(self.program.program, member), key, points)
+        self.ledger.run()
+        return self
+
+    # what the API says
+
+    def has(self, member: str, *, on: str | None = None, **numbers: int) -> Self:
+        """The member's balances, now or on another day."""
+        if on is not None:
+            self.on(on)
+        seen = self.balances(member)
+        assert {name: getattr(seen, name) for name in numbers} == numbers
+        return self
+
+    def balances(self, member: str) -> Balances:
+        """What the member has now."""
+        key = account_key(self.program.program, member)
+        tables = self.ledger.stores["redeem"].tables
+        lots = {lot.lot_id: lot for lot in tables[LOT].rows.values() if lot.account == key}
+        account = account_of(tables[ACCOUNT].rows[key], lots, {})
+        return balances(account, lots.values(), self.ledger.now)
+
+    def says(self, **expected: Any) -> Self:
+        """What the last event was worth: fields of its award."""
+        award = self.award()
+        assert {name: getattr(award, name) for name in expected} == expected
+        return self
+
+    def tells(self, rule: str, why: str) -> Self:
+        """Why a rule gave nothing for the last event."""
+        assert (rule, why) in [(missed.rule, missed.reason) for missed in self.award().why_not]
+        return self
+
+    def in_all(self, member: str, currency: str) -> int:
+        """What all awards of a member come to in another currency."""
+        key = account_key(self.program.program, member)
+        awards = [award for award in self._decided() if award.account == key]
+        return sum(
+            each.points
+            for award in awards
+            if isinstance(award, PointsEarned)
+            for each in award.also
+            if each.currency == currency
+        )
+
+    def counter(self, member: str, name: str) -> Fraction:
+        """What a counter of a member stands at, over all periods."""
+        key = account_key(self.program.program, member)
+        rows = self.ledger.stores["earn"].tables[COUNTER].rows.values()
+        found = (row.value for row in rows if (row.account, row.counter) == (key, name))
+        return sum(map(Fraction, found), Fraction(0))
+
+    def award(self) -> PointsEarned:
+        """The award of the last event."""
+        last = self._last()
+        assert isinstance(last, PointsEarned), last
+        return last
+
+    def refuses(self, reason: str) -> Self:
+        """The last event is in no program."""
+        last = self._last()
+        assert isinstance(last, ActivityRefused)
+        assert last.reason == reason
+        return self
+
+    def _last(self) -> PointsEarned | ActivityRefused:
+        [last] = [fact for fact in self._decided() if fact.event_id == f"event-{self._events}"]
+        return last
+
+    def _decided(self) -> list[PointsEarned | ActivityRefused]:
+        """Everything that earn said."""
+        rows = self.ledger.stores["earn"].tables[DECISION].rows.values()
+        facts = [decode(row.type, row.fact.encode()) for row in rows]
+        return [fact for fact in facts if isinstance(fact, PointsEarned | ActivityRefused)]
