@@ -208,7 +208,7 @@ class Callers:
     def _is_explained(
         self, member: str, answer: httpx.Response | None, tokens: Mapping[str, str]
     ) -> None:
-        """Servers may be away; an account that was seen is not unknown, and nothing else happens."""
+        """Servers may be away; an account that was seen is not unknown; nothing else happens."""
         expected = {503} if member in tokens else {503, 404}
         if answer is not None and answer.status_code not in expected:
             self.journal.find("a read that no fault explains", answer.text[:300])
