@@ -8,14 +8,17 @@ clients hold I6, I10 and I11 against what they were told before, and the drain c
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
+from cli.verify.report import Report
+from cli.verify.sums import check_sums
 from services.query.arrivals import Decided
 from services.query.redemptions import answer
 from services.query.tokens import Token
 from services.redeem.decide import decide
-from services.redeem.projection import DECISION
+from services.redeem.projection import ACCOUNT, DEBIT, DECISION, LOT
 from shared.chain.link import Head, genesis
 from shared.events import registry
 from shared.events.base import instant
@@ -27,6 +30,18 @@ from shared.events.facts import (
     PointsEarned,
     PointsExpired,
     PointsRedeemed,
+)
+from shared.events.movements import (
+    Covering,
+    HoldCaptured,
+    HoldLapsed,
+    HoldReleased,
+    LotReinstated,
+    PointsAdded,
+    PointsClawedBack,
+    PointsDeducted,
+    PointsHeld,
+    RedemptionCancelled,
 )
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
 from shared.ledger.account import Account
@@ -217,21 +232,46 @@ class _Ledger:
     def _adds_up(self, key: str, fact: Recorded) -> None:
         """I3, I4: from the facts alone, whatever the ledger's own code asserts."""
         free = self.free.setdefault(key, {})
-        match fact.fact:
-            case PointsCredited(lot_id=lot, points=points, covers=covers, expired=expired):
-                free[lot] = points - expired - sum(share.points for share in covers)
-            case PointsRedeemed(points=points, allocation=allocation):
-                for share in allocation:
-                    free[share.lot_id] -= share.points
-                if points != sum(share.points for share in allocation):
-                    raise Violation(f"I4: {fact.value!r} is not covered")
-            case PointsExpired(lot_id=lot, points=points):
-                free[lot] -= points
+        for lot, points in freed(fact.fact):
+            free[lot] = free.get(lot, 0) + points
+            if free[lot] < 0:
+                raise Violation(f"I3: {key} is overdrawn by {fact.value!r}")
         account = self.accounts[key]
-        if min(free.values(), default=0) < 0:
-            raise Violation(f"I3: {key} is overdrawn by {fact.value!r}")
         if sum(free.values()) != (account.free if account else 0):
             raise Violation(f"I4: {account} has {free}")
+        if account is not None and account.due and account.free:
+            raise Violation(f"I3: {account.due} are due while {account.free} are free")
+
+
+def freed(fact: Any) -> Iterator[tuple[UUID, int]]:
+    """By how much a fact changes the free points of which lot, read from the fact alone."""
+    match fact:
+        case PointsCredited(lot_id=lot, points=points, covers=covers, expired=expired):
+            yield lot, points - expired - sum(share.points for share in covers)
+        case PointsAdded(lot_id=lot, points=points) | LotReinstated(lot_id=lot, points=points):
+            yield lot, points
+            yield from _covering(fact.covers)
+        case PointsExpired(lot_id=lot, points=points):
+            yield lot, -points
+        case PointsRedeemed() | PointsHeld() | PointsDeducted():
+            yield from _allocated(fact)
+        case PointsClawedBack(lots=lots, covers=covers):
+            yield from ((clawed.lot_id, -clawed.free) for clawed in lots)
+            yield from _covering(covers)
+        case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
+            yield from ((lot.lot_id, lot.points) for lot in fact.back.lots if not lot.expired)
+            yield from _covering(fact.back.covers)
+
+
+def _covering(covers: Iterable[Covering]) -> Iterator[tuple[UUID, int]]:
+    return ((covering.lot_id, -covering.points) for covering in covers)
+
+
+def _allocated(fact: PointsRedeemed | PointsHeld | PointsDeducted) -> Iterator[tuple[UUID, int]]:
+    due = fact.due if isinstance(fact, PointsDeducted) else 0
+    if fact.points != due + sum(share.points for share in fact.allocation):
+        raise Violation(f"I4: {fact} is not covered")
+    return ((share.lot_id, -share.points) for share in fact.allocation)
 
 
 # the tables
@@ -243,9 +283,20 @@ def _rebuilt_equals_live(history: History, name: str) -> None:
     size = history.random.randint(1, 20)
     done(_rebuild(history, service, rebuilt, size))
     live = history.databases[name].rows
+    if name == "redeem":
+        _sums_hold(live)
     for table in service.tables:
         if rebuilt.tables[table].rows != live.tables[table].rows:
             raise Violation(f"I8: {name}.{table.name} is not what a rebuild gives")
+
+
+def _sums_hold(store: MemoryStore) -> None:
+    """I4, as `tessera verify` adds up."""
+    report = Report()
+    accounts, lots, debits = (store.tables[table].rows.values() for table in (ACCOUNT, LOT, DEBIT))
+    check_sums(accounts, lots, debits, report)
+    if not report.is_clean:
+        raise Violation(f"I4: {report.findings}")
 
 
 async def _rebuild(history: History, service: Any, store: MemoryStore, size: int) -> None:

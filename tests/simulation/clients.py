@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
@@ -17,15 +18,23 @@ from fastapi import Response
 
 from services.query.problems import Code, Problem
 from services.query.reading import BALANCES
-from services.query.redemptions import Ticket
+from services.query.redemptions import REDEMPTION, REQUEST, Asked, Kind, Ticket
 from services.query.tokens import HEADER, Token
 from services.redeem.sweep import tick_command
 from shared.events import registry
 from shared.events.base import instant
-from shared.events.commands import RedeemPoints
-from shared.events.ids import Cause, command_cause, digest
+from shared.events.commands import (
+    AdjustPoints,
+    CancelRedemption,
+    CapturePoints,
+    Direction,
+    HoldPoints,
+    RedeemPoints,
+    ReleasePoints,
+)
+from shared.events.ids import Cause, command_cause, digest, release_cause
 from shared.events.topics import COMMANDS, PURCHASES
-from shared.events.upstream import Purchase, PurchaseLine
+from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
 from shared.stream.log import AppendFailed, Outgoing, Place
 from shared.stream.records import partition_of_account
 from shared.stream.store import StoreUnavailable
@@ -33,6 +42,7 @@ from tests.simulation.broker import SimulatedLog
 from tests.simulation.loop import Process
 from tests.simulation.network import EPOCH_MS
 from tests.simulation.nodes import ApiNode, World
+from tests.simulation.program import LAPSE_SECONDS
 
 T = TypeVar("T")
 CALL_SECONDS = 20.0
@@ -75,12 +85,15 @@ class Load:
 
     accounts: int = 2
     purchases: int = 3
+    returns: int = 1
     redemptions: int = 3
+    checkouts: int = 1
+    adjustments: int = 1
     readers: int = 1
     ticks: int = 1
     seconds: float = 15.0
     together: bool = False
-    """Whether all redemptions come at once."""
+    """Whether all redemptions and checkouts come at once."""
 
     @staticmethod
     def drawn(random: Random) -> "Load":
@@ -88,7 +101,10 @@ class Load:
         return Load(
             accounts=random.randint(1, 2),
             purchases=random.randint(1, 3),
-            redemptions=random.randint(0, 4),
+            returns=random.randint(0, 1),
+            redemptions=random.randint(0, 3),
+            checkouts=random.randint(0, 1),
+            adjustments=random.randint(0, 1),
             readers=random.randint(0, 1),
             ticks=random.randint(0, 1),
             seconds=random.choice((1.0, 15.0)),
@@ -136,6 +152,8 @@ class Clients:
         load = self.world.load
         work = [
             *(self.buy for _ in range(load.purchases)),
+            *(self.bring_back for _ in range(load.returns)),
+            *(self.adjust for _ in range(load.adjustments)),
             *(self.watch for _ in range(load.readers)),
             *(self.tick for _ in range(load.ticks)),
         ]
@@ -143,8 +161,11 @@ class Clients:
         return [
             *(self._start(one, self.random.uniform(0, load.seconds)) for one in work),
             *(
-                self._start(self.redeem, at or self.random.uniform(0, load.seconds))
-                for _ in range(load.redemptions)
+                self._start(one, at or self.random.uniform(0, load.seconds))
+                for one in (
+                    *(self.redeem for _ in range(load.redemptions)),
+                    *(self.check_out for _ in range(load.checkouts)),
+                )
             ),
         ]
 
@@ -172,16 +193,20 @@ class Clients:
 
     # shops
 
+    def _receipt(self) -> tuple[int, int]:
+        """One of few receipts, and what it came to."""
+        number = self.random.randrange(2 * self.world.load.purchases)
+        return number, 100 * (4 + number % 12)
+
     async def buy(self) -> None:
         """A receipt: new, sent again by another till, changed since, or no receipt at all."""
-        number = self.random.randrange(2 * self.world.load.purchases)
-        place = Place(PURCHASES.name, self.random.randrange(self.world.partitions))
+        number, amount = self._receipt()
         if self.network.chance(0.05):
             poison = self.random.choice(POISON)
             self.world.note(f"poison {poison!r}")
-            await self.publish(place, Outgoing(None, poison, []))
+            await self._send(Outgoing(None, poison, []))
             return
-        amount = 100 * (4 + number % 12) + (100 if self.network.chance(0.1) else 0)
+        amount += 100 if self.network.chance(0.1) else 0
         happened = instant(EPOCH_MS) - timedelta(days=AGES[number % len(AGES)], seconds=number)
         purchase = Purchase(
             event_id=f"e{number}-{amount}-{self.random.randrange(2)}",
@@ -194,8 +219,31 @@ class Clients:
             lines=(PurchaseLine(line_id="1", sku="s", amount_minor=amount),),
         )
         self.world.note(f"buy {purchase.member} {amount} {purchase.receipt_id}")
-        await self.publish(place, Outgoing(b"any", registry.encode(purchase), []))
+        await self._send(Outgoing(b"any", registry.encode(purchase), []))
         self.world.journal.purchases.setdefault(purchase.receipt_id, set()).add(amount)
+
+    async def bring_back(self) -> None:
+        """A return, in whole or in part; before its purchase, or of none, as may be."""
+        number, amount = self._receipt()
+        back = amount if self.network.chance(0.5) else 100 * self.random.randint(1, 4)
+        line = ReturnedLine(line_id="1", quantity=1, amount_minor=back)
+        returned = Return(
+            event_id=f"b{number}-{back}",
+            source="till",
+            brand=BRAND,
+            member=str(number % self.world.load.accounts),
+            occurred_at=instant(EPOCH_MS),
+            receipt_id=f"r{number}",
+            currency="USD",
+            lines=(line,),
+        )
+        self.world.note(f"bring back {returned.member} {back} {returned.receipt_id}")
+        headers = [("ce_type", registry.TYPE_OF[Return].encode())]
+        await self._send(Outgoing(b"any", registry.encode(returned), headers))
+
+    async def _send(self, event: Outgoing) -> None:
+        partition = self.random.randrange(self.world.partitions)
+        await self.publish(Place(PURCHASES.name, partition), event)
 
     async def tick(self) -> None:
         """A sweep's command."""
@@ -218,23 +266,66 @@ class Clients:
             late.cancel()
 
     async def redeem(self) -> None:
-        """A redemption, asked for until it is answered; keys are used again."""
+        """A redemption, asked for until it is answered; keys are used again, some are cancelled."""
         account = self._account()
         key = f"k{self.random.randrange(1 + self.world.load.redemptions)}"
         points = self.random.randrange(9)
         command = RedeemPoints(account=account, idempotency_key=key, points=points)
-        self.world.note(f"redeem {account} {points} {key}")
-        token = await self.ask(command)
-        while token is not None and self.network.chance(0.7):
-            seen = await self.read(account, token)
-            if seen is not None and seen.token < token:
-                raise Violation(f"I10: read {seen} after {token}")
+        told = await self.ask(command)
+        while told is not None and self.network.chance(0.7):
+            seen = await self.read(account, Token.read(told.token))
+            if seen is not None and seen.token < Token.read(told.token):
+                raise Violation(f"I10: read {seen} after {told}")
             if self.network.chance(0.3):
                 await self.ask(command)
+        if told is not None and told.status == HTTPStatus.OK and self.network.chance(0.3):
+            some = self.random.choice((None, 1, 2))
+            redemption = command_cause(account, key).id
+            await self.ask(
+                CancelRedemption(
+                    account=account,
+                    idempotency_key=f"c{key}",
+                    redemption_id=redemption,
+                    points=some,
+                )
+            )
 
-    async def ask(self, command: RedeemPoints) -> Token | None:
-        """The answer's token; None if the key belongs to another body."""
-        cause = command_cause(command.account, command.idempotency_key)
+    async def check_out(self) -> None:
+        """Points held, then captured, released, or left to lapse."""
+        account, key, points = self._account(), f"h{self.random.randrange(2)}", 3
+        told = await self.ask(HoldPoints(account=account, idempotency_key=key, points=points))
+        if told is None or told.status != HTTPStatus.OK:
+            return
+        hold = command_cause(account, key).id
+        await asyncio.sleep(self.random.uniform(0, 2 * LAPSE_SECONDS))
+        some = self.random.choice((None, 1))
+        capture = CapturePoints(
+            account=account, idempotency_key=f"{key}c", hold_id=hold, points=some
+        )
+        release = ReleasePoints(account=account, hold_id=hold)
+        for ending in self.random.choice(((), (capture,), (release,), (capture, release))):
+            await self.ask(ending)
+
+    async def adjust(self) -> None:
+        """An operator adds or deducts points."""
+        await self.ask(
+            AdjustPoints(
+                account=self._account(),
+                idempotency_key="adjusted",
+                actor="anna",
+                reason="a complaint",
+                direction=self.random.choice(tuple(Direction)),
+                points=self.random.randint(1, 5),
+                brand=BRAND,
+                below_zero=self.network.chance(0.5),
+            )
+        )
+
+    async def ask(self, command: Asked) -> Answer | None:
+        """What is told in the end; None if the key belongs to another body."""
+        self.world.note(f"ask {registry.encode(command).decode()}")
+        cause = cause_of(command)
+        kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
         asked = (cause, digest(registry.encode(command)))
         ticket: Ticket | None = None
         while True:
@@ -242,30 +333,29 @@ class Clients:
                 if ticket is None:
                     response = await self.call(lambda api: api.redemptions.ask(command))
                 else:
-                    follow = partial(_status, command.account, cause.id, ticket)
+                    follow = partial(_status, command.account, cause.id, ticket, kind)
                     response = await self.call(follow)
             except Problem as problem:
                 if problem.code is Code.IDEMPOTENCY_CONFLICT:
                     self.world.journal.conflicts.append(asked)
-                    self.world.note(f"conflict {command.idempotency_key}")
+                    self.world.note(f"conflict {cause.text}")
                     return None
                 _is_for_now(problem)
             except (Unanswered, AppendFailed, StoreUnavailable):
                 ticket = None
             else:
-                if response.status_code != PENDING:
-                    return self._told(command, asked, response)
+                if response.status_code != HTTPStatus.ACCEPTED:
+                    return self._told(asked, response)
                 ticket = Ticket.read(response.headers["location"].partition(TICKET)[2])
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _told(self, command: RedeemPoints, asked: tuple[Cause, bytes], response: Response) -> Token:
-        token = response.headers[HEADER]
-        answer = Answer(response.status_code, bytes(response.body), token)
+    def _told(self, asked: tuple[Cause, bytes], response: Response) -> Answer:
+        answer = Answer(response.status_code, bytes(response.body), response.headers[HEADER])
         known = self.world.journal.answers.setdefault(asked, answer)
         if known != answer:
             raise Violation(f"I6: {asked} was answered {known}, now {answer}")
-        self.world.note(f"answer {command.idempotency_key}: {answer.status} {token}")
-        return Token.read(token)
+        self.world.note(f"answer {asked[0].text}: {answer.status} {answer.token}")
+        return answer
 
     async def watch(self) -> None:
         """A reader who never sees the account go back.
@@ -304,11 +394,15 @@ class Clients:
         return seen
 
 
-PENDING = 202
+def cause_of(command: Asked) -> Cause:
+    """The identity of what is asked; a release has no key."""
+    if isinstance(command, ReleasePoints):
+        return release_cause(command.account, command.hold_id)
+    return command_cause(command.account, command.idempotency_key)
 
 
-async def _status(account: str, id: UUID, ticket: Ticket, api: ApiNode) -> Response:
-    return await api.redemptions.status(account, id, ticket)
+async def _status(account: str, id: UUID, ticket: Ticket, kind: Kind, api: ApiNode) -> Response:
+    return await api.redemptions.status(account, id, ticket, kind)
 
 
 def _is_for_now(problem: Problem) -> None:

@@ -1,7 +1,7 @@
 """One history: a load, faults in a seeded order, then peace until everything is folded."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared.chain.link import Head
 from shared.events import quarantine
@@ -40,12 +40,16 @@ class History:
     """The world of one seed."""
 
     def __init__(
-        self, loop: SeededLoop, load: Load | None, faults: Faults | None, catalogue: Catalogue
+        self,
+        loop: SeededLoop,
+        load: Load | None,
+        faults: Faults | None,
+        catalogues: Sequence[Catalogue],
     ) -> None:
         self.loop = loop
         self.random = loop.random
         self.load = load or Load.drawn(loop.random)
-        self.catalogue = catalogue
+        self.catalogue = self.random.choice(catalogues)
         self.partitions = self.random.choice((1, 1, 1, 2))
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
         self.network = Network(loop, usual if faults is None else faults)

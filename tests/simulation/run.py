@@ -6,10 +6,10 @@ from tests.simulation.damage import DamagedHistory
 from tests.simulation.history import History
 from tests.simulation.loop import SeededLoop, simulate
 from tests.simulation.network import Faults
-from tests.simulation.program import catalogue
+from tests.simulation.program import catalogues
 from tests.simulation.virtual import virtual
 
-CATALOGUE = catalogue()
+CATALOGUES = catalogues()
 TRACE_LINES = 40
 DAMAGED_EVERY = 8
 """Each eighth seed ends with a damaged log."""
@@ -22,7 +22,7 @@ def run_seed(seed: int, load: Load | None = None, faults: Faults | None = None) 
 
     async def main(loop: SeededLoop) -> None:
         make = DamagedHistory if is_damaged else History
-        made.append(make(loop, load, faults, CATALOGUE))
+        made.append(make(loop, load, faults, CATALOGUES))
         await made[0].run()
 
     with virtual():
