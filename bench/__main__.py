@@ -6,12 +6,13 @@ from pathlib import Path
 import uvloop
 
 from bench.api import api
+from bench.earning import earning
 from bench.growth import growth
 from bench.pipeline import earn_alone, whole_way
 from bench.report import Figure, save, show
 
 RESULTS = Path("bench/results/latest.json")
-CASES = ("earn", "whole-way", "api", "growth")
+CASES = ("earning", "earn", "whole-way", "api", "growth")
 
 
 async def measure(cases: list[str], *, quick: bool) -> None:
@@ -20,6 +21,8 @@ async def measure(cases: list[str], *, quick: bool) -> None:
     for case in cases:
         print(f"measuring {case}", flush=True)
         match case:
+            case "earning":
+                figures += earning(100 if quick else 2_000)
             case "earn":
                 figures += await earn_alone(10_000 if quick else 100_000)
             case "whole-way":

@@ -8,7 +8,7 @@ order of lines; every rule that gave something says what, and of those that near
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache, partial, reduce
+from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple
 
@@ -80,9 +80,14 @@ def counters(program: Program, activity: Activity) -> list[Counter]:
     return _prepared(program).counters(activity.occurred_at)
 
 
-@lru_cache(maxsize=PROGRAMS_PREPARED_MAX)
 def _prepared(program: Program) -> "_Prepared":
-    return _Prepared(program)
+    """What was computed from this very object; two of one version may still differ (drafts)."""
+    kept = _KEPT.get(id(program))
+    if kept is None or kept.program is not program:
+        if len(_KEPT) >= PROGRAMS_PREPARED_MAX:
+            _KEPT.clear()
+        kept = _KEPT[id(program)] = _Prepared(program)
+    return kept
 
 
 class _Names(NamedTuple):
@@ -98,6 +103,7 @@ class _Prepared:
     """A version of a program, ready to be computed; a rule's bit is its place in the document."""
 
     def __init__(self, program: Program) -> None:
+        self.program = program
         rules = program.earn.rules
         self._money, self._zone = program.money, program.zone
         self._rounding = program.earn.rounding
@@ -281,3 +287,6 @@ def _names_of(rule: Rule, currency: str | None) -> _Names:
             return _Names(rule.rule, None, str(rule.factor), currency)
         case _:
             return _Names(rule.rule, None, None, currency)
+
+
+_KEPT: dict[int, _Prepared] = {}

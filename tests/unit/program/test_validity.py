@@ -72,7 +72,7 @@ def test_x16_the_instant_of_expiry_is_the_end_of_the_last_local_day(zone: str):
         ("its own quarter", {"after": "0D", "round_up": "quarter"}, "2026-12-31", "2026-12-31"),
         ("of the half-year", {"after": "3M", "round_up": "half_year"}, "2026-04-30", "2026-12-31"),
         ("of the year", {"after": "1Y", "round_up": "year"}, "2026-04-30", "2027-12-31"),
-        ("days and rounding", {"dates": ["04-15"], "round_up": "quarter"}, "2026-01-01", "2026-06-30"),
+        ("a day, rounded", {"dates": ["04-15"], "round_up": "quarter"}, "2026-01-01", "2026-06-30"),
         ("leap day and a year", {"after": "1Y"}, "2028-02-29", "2029-02-28"),
         ("leap day and four", {"after": "4Y"}, "2028-02-29", "2032-02-29"),
         ("the end of a month", {"after": "1M"}, "2026-01-31", "2026-02-28"),
