@@ -162,10 +162,15 @@ async def fold_records(
 
 
 def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded], Position]:
-    """The valid facts among records that begin at the position, and the position behind them."""
+    """The valid facts among records that begin at the position, and the position behind them.
+
+    An input is behind it if a fact of a later one is there: of the last one's facts some may have
+    been torn off. It is read again, and its cause says whether anything is left to decide.
+    """
     head = Head(position.head, position.seq, position.time_ms)
     facts: list[Recorded] = []
-    sources: dict[bytes, int] = {}
+    last_sources: dict[bytes, int] = {}
+    done: dict[bytes, int] = {}
     for record in records:
         after = follow(head, record)
         if after is None:
@@ -177,10 +182,13 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
             facts.append(fact)
         place, _, offset = named.get("src", b"").rpartition(b"/")
         if place:
-            sources[place] = max(sources.get(place, 0), int(offset))
+            before = last_sources.get(place)
+            last_sources[place] = max(before or 0, int(offset))
+            if before is not None and before < int(offset):
+                done[place] = before
     inputs = dict(position.inputs)
-    for place, furthest in sources.items():
-        src = Source.decode(b"%b/%d" % (place, furthest))
+    for place, offset in done.items():
+        src = Source.decode(b"%b/%d" % (place, offset))
         if src.offset >= inputs.get(src.topic, InputMark(0)).next:
             inputs[src.topic] = InputMark(src.offset + 1)
     last = records[-1]
