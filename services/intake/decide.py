@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from services.intake import strict_json
 from services.intake.refusal import Refused, of_faults, shown
 from shared.events import ids, registry
-from shared.events.base import instant, millis
+from shared.events.base import RESERVED, instant, is_reserved, millis
 from shared.events.quarantine import Reason
 from shared.events.topics import DAY_MS, PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
 from shared.events.upstream import Activity, CustomAction, Purchase, Return, Void
@@ -103,6 +103,12 @@ def read(
             Reason.IN_THE_FUTURE,
             f"occurred_at is {activity.occurred_at.isoformat()}, more than {AHEAD_MS_MAX} ms after "
             f"the record arrived ({instant(arrived_ms).isoformat()})",
+        )
+    if is_reserved(activity.member):
+        return Refused(
+            Reason.INVALID,
+            f"member: found {shown(activity.member)}, but ids that begin with {RESERVED} are a "
+            "program's own",
         )
     return _recognised(activity)
 

@@ -22,6 +22,8 @@ from services.query import (
     api_receipts,
     api_redemptions,
     api_requests,
+    api_rewards,
+    api_stock,
     documentation,
     openapi,
     problems,
@@ -33,6 +35,7 @@ from services.query.metrics import Requests, Scrape
 from services.query.publishing import Publisher
 from services.query.reading import Reader
 from services.query.redemptions import Redemptions
+from services.query.reward_requests import RewardRequests
 from shared.settings import Settings
 from shared.stream.kafka import KafkaLog
 from shared.version import VERSION
@@ -85,6 +88,14 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
     arrivals = Arrivals(database, settings.postgres)
     publisher = Publisher(settings.kafka, settings.partitions)
     reader = Reader(database, arrivals, log, settings.partitions)
+    redemptions = Redemptions(
+        database,
+        arrivals,
+        publisher,
+        reader,
+        partitions=settings.partitions,
+        answer_seconds=settings.answer_seconds,
+    )
     return Context(
         settings=settings,
         database=database,
@@ -92,10 +103,10 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
         publisher=publisher,
         arrivals=arrivals,
         reader=reader,
-        redemptions=Redemptions(
-            database,
+        redemptions=redemptions,
+        rewards=RewardRequests(
+            redemptions,
             arrivals,
-            publisher,
             reader,
             partitions=settings.partitions,
             answer_seconds=settings.answer_seconds,
@@ -107,7 +118,7 @@ def _add_routes(app: FastAPI) -> None:
     versioned = APIRouter(prefix="/v1")
     for room in (
         *(api_members, api_receipts, api_redemptions, api_holds, api_corrections, api_requests),
-        *(api_preview, api_programs, api_events, api_health),
+        *(api_rewards, api_stock, api_preview, api_programs, api_events, api_health),
     ):
         versioned.include_router(room.router)
     app.include_router(versioned)

@@ -1,9 +1,16 @@
 """Request bodies: read up to a limit, checked for their type, taken by a model or refused."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import from_json
 
 from services.query.limits import BODY_BYTES_MAX
@@ -17,8 +24,10 @@ from shared.events.base import (
     Instant,
     Points,
     Reason,
+    Slug,
 )
 from shared.events.commands import Direction, HoldSeconds
+from shared.events.rewards import CodeList, Units
 from shared.events.upstream import Payment, PurchaseLine
 
 M = TypeVar("M", bound=BaseModel)
@@ -80,6 +89,39 @@ class DateAsked(OperatorAsked):
     """The new date of a lot."""
 
     expires_at: Instant
+
+
+class RewardAsked(Body):
+    """Exchange points for a reward of the catalogue."""
+
+    reward: Annotated[Slug, Field(examples=["free-coffee"])]
+
+
+class FulfilmentAsked(OperatorAsked):
+    """Who handed a reward over, and which brand."""
+
+    brand: Annotated[Id | None, Field(description="By default the one that honours it")] = None
+
+
+class StockAsked(OperatorAsked):
+    """Units for the stock: a number, or the codes of a pool, one for each unit."""
+
+    units: Annotated[Units | None, Field(description="By default as many as codes")] = None
+    codes: CodeList = ()
+
+    @model_validator(mode="after")
+    def _units_or_codes(self) -> Self:
+        count = len(set(self.codes))
+        if not self.codes and self.units is None:
+            raise ValueError("units or codes")
+        if self.codes and (count < len(self.codes) or self.units not in {None, count}):
+            raise ValueError("codes: as many as units, each of them once")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many units."""
+        return len(self.codes) or self.units or 0
 
 
 class PreviewAsked(Body):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
@@ -12,8 +13,9 @@ from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
 from services.query.reading import Reader
 from services.query.redemptions import Redemptions
+from services.query.reward_requests import RewardRequests
 from services.query.tokens import HEADER, Token
-from shared.events.base import ID_LENGTH_MAX, account_key
+from shared.events.base import ID_LENGTH_MAX, account_key, is_reserved, stock_account
 from shared.settings import Settings
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -35,6 +37,7 @@ class Context:
     arrivals: Arrivals
     reader: Reader
     redemptions: Redemptions
+    rewards: RewardRequests
 
     def tokens(self, request: Request) -> list[Token]:
         """What the caller sent back, in headers and in the query. Raises `token_malformed`."""
@@ -69,15 +72,24 @@ async def _context_of(request: Request) -> Context:
 Parts = Annotated[Context, Depends(_context_of)]
 """For routes that are not hot: resolving it costs a tenth of a balance."""
 ProgramName = Annotated[str, Path(description="The program's name", examples=["grocer"])]
+RewardName = Annotated[str, Path(description="The reward's name", examples=["free-coffee"])]
 MemberId = Annotated[str, Path(description="The member's id in the program", examples=["900"])]
 
 
 def account_of(program: str, member: str) -> str:
     """The account of a path. Raises Problem for names that none can have."""
     check_program(program)
-    if _ID.fullmatch(member) is None:
+    if _ID.fullmatch(member) is None or is_reserved(member):
         raise Problem(Code.ACCOUNT_UNKNOWN, "no member can have this id")
     return account_key(program, member)
+
+
+def stock_of(program: str, reward: str) -> str:
+    """The account of a reward's stock. Raises Problem for names that none can have."""
+    check_program(program)
+    if _SLUG.fullmatch(reward) is None:
+        raise Problem(Code.REWARD_UNKNOWN, status=HTTPStatus.NOT_FOUND)
+    return stock_account(program, reward)
 
 
 def check_program(program: str) -> None:

@@ -17,7 +17,7 @@ from services.query.bodies import media_type, parsed, read_body
 from services.query.limits import ERRORS_TOLD_MAX, EVENT_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_MAX
 from services.query.problems import Code, Problem, faults
 from shared.events import registry
-from shared.events.base import millis
+from shared.events.base import RESERVED, is_reserved, millis
 from shared.events.topics import PURCHASES, REFERRALS, REVIEWS, Topic
 from shared.events.upstream import Activity
 from shared.events.wire import context
@@ -134,6 +134,9 @@ def _event(event: _Unwrapped, index: int) -> Incoming:
         known = ", ".join(registry.UPSTREAM)
         raise _Wrong("type", f"the types taken are {known}", event.type)
     activity: Activity = model.model_validate_json(to_json(event.data))
+    if is_reserved(activity.member):
+        told = f"ids that begin with {RESERVED} are a program's own"
+        raise _Wrong("member", told, activity.member)
     value = registry.encode(activity)
     if len(value) > EVENT_BYTES_MAX:
         raise Problem(Code.EVENT_TOO_LARGE, index=index, bytes=len(value), limit=EVENT_BYTES_MAX)

@@ -9,11 +9,14 @@ from pydantic.json_schema import models_json_schema
 from services.query.bodies import (
     AdjustmentAsked,
     DateAsked,
+    FulfilmentAsked,
     HoldAsked,
     OperatorAsked,
     PartAsked,
     PreviewAsked,
     RedemptionAsked,
+    RewardAsked,
+    StockAsked,
 )
 from services.query.problems import MEDIA_TYPE, ProblemDetails
 from shared.events import registry
@@ -29,6 +32,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     OperatorAsked,
     AdjustmentAsked,
     DateAsked,
+    RewardAsked,
+    FulfilmentAsked,
+    StockAsked,
     PreviewAsked,
     Program,
     *registry.UPSTREAM.values(),

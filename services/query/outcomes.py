@@ -16,7 +16,7 @@ from services.query.answers import TOKEN, Answer
 from services.query.arrivals import Decided
 from services.query.problems import Code, Problem
 from services.query.tokens import HEADER, Token
-from shared.events.base import split_account
+from shared.events.base import split_account, split_stock
 from shared.events.facts import LotShare
 from shared.events.movements import (
     AwardConfirmed,
@@ -34,6 +34,7 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
+from shared.events.rewards import RewardCancelled, RewardFulfilled, RewardIssued, StockAdded
 
 
 class Outcome(Answer):
@@ -130,6 +131,58 @@ class AwardTaken(Outcome):
     reason: str
 
 
+class RewardMade(Outcome):
+    """Points spent on a reward, which `brand` is to hand over; `code` is what the member shows."""
+
+    redemption_id: UUID
+    reward: Annotated[str, Field(examples=["free-coffee"])]
+    points: int
+    brand: str
+    program_version: int
+    code: str | None
+    lot_id: Annotated[UUID | None, Field(description="The lot of its unit, if it has one")]
+    allocation: Annotated[list[LotShare], Field(description="Lots spent, if none was reserved")]
+
+
+class RewardHandedOver(Outcome):
+    """A reward that was handed over."""
+
+    redemption_id: UUID
+    reward: str
+    brand: str
+    actor: str
+    reason: str
+
+
+class RewardTakenBack(Outcome):
+    """A reward that was cancelled: its points came back."""
+
+    redemption_id: UUID
+    reward: str
+    points: int
+    back: GivenBack
+    actor: str
+    reason: str
+
+
+class StockPut(Answer):
+    """Units that an operator put in stock; `balance` are those in stock after it."""
+
+    program: str
+    reward: Annotated[str, Field(examples=["free-coffee"])]
+    request_id: UUID
+    status: str
+    lot_id: UUID
+    brand: str
+    units: int
+    codes: list[str]
+    actor: str
+    reason: str
+    balance: int
+    decided_at: datetime
+    token: Annotated[str, TOKEN]
+
+
 STATUSES: Mapping[type[BaseModel], str] = {
     PointsHeld: "held",
     HoldCaptured: "captured",
@@ -141,16 +194,18 @@ STATUSES: Mapping[type[BaseModel], str] = {
     LotReinstated: "reinstated",
     AwardConfirmed: "confirmed",
     PointsClawedBack: "cancelled",
+    RewardIssued: "issued",
+    RewardFulfilled: "fulfilled",
+    RewardCancelled: "cancelled",
+    StockAdded: "added",
 }
 """What a request can come to, and the word for it."""
 
 
 def told_of(decided: Decided, fact: BaseModel, token: Token) -> dict[str, Any]:
     """An outcome's answer."""
-    program, member = split_account(decided.account)
     return {
-        "program": program,
-        "member": member,
+        **_whose(decided.account),
         "request_id": decided.cause,
         "status": STATUSES[type(fact)],
         **fact.model_dump(exclude={"account"}),
@@ -158,6 +213,12 @@ def told_of(decided: Decided, fact: BaseModel, token: Token) -> dict[str, Any]:
         "decided_at": decided.decided_at.astimezone(UTC),
         "token": str(token),
     }
+
+
+def _whose(account: str) -> dict[str, str]:
+    if (stock := split_stock(account)) is not None:
+        return dict(zip(("program", "reward"), stock, strict=True))
+    return dict(zip(("program", "member"), split_account(account), strict=True))
 
 
 def refused(decided: Decided, fact: RequestRefused, token: Token) -> Problem:

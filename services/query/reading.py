@@ -144,6 +144,22 @@ ORDER BY h."order"
 """$4: one hold, in whatever state; null: the open ones, oldest first."""
 
 
+CLAIMS = f"""
+SELECT p.seq AS position, at.as_of, a.version, c.*
+{FROM}
+LEFT JOIN LATERAL (
+  SELECT redemption_id, reward, state, points, brand, code, program_version, reason, made_at,
+    changed_at, "order"
+  FROM redeem.claim
+  WHERE account = $1 AND ($4::uuid IS NULL OR redemption_id = $4) AND "order" < $5
+  ORDER BY "order" DESC LIMIT $6
+) c ON true
+{WHERE}
+ORDER BY c."order" DESC
+"""  # noqa: S608
+"""$4: one redeemed reward, or null; $5: those made before this version; $6: how many."""
+
+
 class Snapshot(NamedTuple):
     """Rows of one statement, and where the projection stood; no rows: nothing is folded yet."""
 

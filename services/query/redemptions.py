@@ -8,6 +8,7 @@ and what it said, so no process has to remember it.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -31,7 +32,7 @@ from services.query.publishing import Publisher
 from services.query.reading import DECISION, Reader
 from services.query.tokens import HEADER, Token
 from shared.events import registry
-from shared.events.base import split_account
+from shared.events.base import split_account, split_stock
 from shared.events.commands import (
     CancelRedemption,
     CapturePoints,
@@ -43,6 +44,7 @@ from shared.events.commands import (
 from shared.events.facts import InputRejected, PointsRedeemed, RedemptionRefused
 from shared.events.ids import DIGEST_BYTES, Cause, command_cause, digest, release_cause
 from shared.events.movements import RequestRefused
+from shared.events.rewards import RedeemReward, RewardIssued
 from shared.events.topics import COMMANDS
 from shared.events.wire import context
 from shared.stream.log import Outgoing, Place
@@ -66,9 +68,18 @@ REDEMPTION = Kind(
     _types(PointsRedeemed, RedemptionRefused, InputRejected),
     Code.REDEMPTION_UNKNOWN,
 )
+REWARD = Kind(
+    "rewards", _types(RewardIssued, RequestRefused, InputRejected), Code.REDEMPTION_UNKNOWN
+)
 REQUEST = Kind("requests", _types(*STATUSES, RequestRefused, InputRejected), Code.REQUEST_UNKNOWN)
 Asked = (
-    RedeemPoints | HoldPoints | CapturePoints | ReleasePoints | CancelRedemption | OperatorCommand
+    RedeemPoints
+    | HoldPoints
+    | CapturePoints
+    | ReleasePoints
+    | CancelRedemption
+    | RedeemReward
+    | OperatorCommand
 )
 """What a caller may want of an account."""
 _TICKET = re.compile(rf"(0|[1-9][0-9]{{0,17}})-([0-9a-f]{{{2 * DIGEST_BYTES}}})")
@@ -90,6 +101,21 @@ class Ticket(NamedTuple):
         if found is None:
             raise Problem(Code.TICKET_MALFORMED)
         return Ticket(int(found[1]), bytes.fromhex(found[2]))
+
+
+class Sent(NamedTuple):
+    """A command that is on the log: `decided` is what it came to, `offset` where it stands."""
+
+    id: UUID
+    partition: int
+    body: bytes
+    decided: Decided | None
+    offset: int = 0
+
+    @property
+    def ticket(self) -> Ticket:
+        """What its status link carries."""
+        return Ticket(self.offset, self.body)
 
 
 class Redemptions:
@@ -114,23 +140,32 @@ class Redemptions:
 
     async def ask(self, command: Asked) -> Response:
         """The decision, or a status link. Raises Problem, AppendFailed, StoreUnavailable."""
+        request = await self.sent(command)
+        if request.decided is None:
+            kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
+            return pending(command.account, kind, request.id, request.ticket)
+        return self._told(request.decided, request.partition, request.body)
+
+    async def sent(self, command: Asked) -> Sent:
+        """The command on the log, with its decision if there is one in time.
+
+        Raises AppendFailed, StoreUnavailable, and Problem.
+        """
         value = registry.encode(command)
         cause = _cause(command)
         body = digest(value)
         partition = partition_of_account(command.account, self._partitions)
         known = await self._database.fetch(DECISIONS, [cause.id])
         if known:
-            return self._told(Decided(*known[0]), partition, body)
+            return Sent(cause.id, partition, body, Decided(*known[0]))
         with self._arrivals.expected(partition, cause.id) as decision:
             place = Place(COMMANDS.name, partition)
             offset = await self._publisher.command(place, _outgoing(command, value, cause, body))
-            try:
+            decided = None
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._answer_seconds):
                     decided = await decision
-            except TimeoutError:
-                kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
-                return _pending(command.account, kind, cause.id, Ticket(offset, body))
-        return self._told(decided, partition, body)
+        return Sent(cause.id, partition, body, decided, offset)
 
     async def status(
         self, account: str, request_id: UUID, ticket: Ticket | None, kind: Kind = REDEMPTION
@@ -142,8 +177,8 @@ class Redemptions:
             decided = Decided(*(row[name] for name in Decided._fields))
             body = decided.body if ticket is None else ticket.body
             return self._told(decided, snapshot.token.partition, body)
-        if ticket is not None and (row is None or _next_command(row["inputs"]) <= ticket.offset):
-            return _pending(account, kind, request_id, ticket)
+        if ticket is not None and (row is None or next_command(row["inputs"]) <= ticket.offset):
+            return pending(account, kind, request_id, ticket)
         raise Problem(kind.unknown)
 
     def _told(self, decided: Decided, partition: int, body: bytes) -> Response:
@@ -240,12 +275,15 @@ def _refused(decided: Decided, fact: RedemptionRefused, token: Token) -> Problem
     )
 
 
-def _pending(account: str, kind: Kind, request_id: UUID, ticket: Ticket) -> Response:
+def pending(account: str, kind: Kind, request_id: UUID, ticket: Ticket | None) -> Response:
+    """Accepted, not decided yet: where to ask again. What is known of needs no ticket."""
     program, member = split_account(account)
-    url = (
-        f"/v1/programs/{program}/members/{quote(member, safe='')}"
-        f"/{kind.path}/{request_id}?ticket={ticket}"
-    )
+    whose = f"members/{quote(member, safe='')}"
+    if (stock := split_stock(account)) is not None:
+        whose = f"rewards/{stock[1]}"
+    url = f"/v1/programs/{program}/{whose}/{kind.path}/{request_id}"
+    if ticket is not None:
+        url += f"?ticket={ticket}"
     told = {
         "redemption_id" if kind is REDEMPTION else "request_id": request_id,
         "status": RedemptionStatus.PENDING,
@@ -259,7 +297,7 @@ def _pending(account: str, kind: Kind, request_id: UUID, ticket: Ticket) -> Resp
     )
 
 
-def _next_command(inputs: str) -> int:
+def next_command(inputs: str) -> int:
     """The first command that is not folded yet, from the inputs of a position row."""
     following: int = json.loads(inputs).get(COMMANDS.name, [0])[0]
     return following

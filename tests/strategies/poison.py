@@ -279,7 +279,9 @@ POISON: tuple[Poison, ...] = (
 
 
 _NAMES = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=12
+    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="~"),
+    min_size=1,
+    max_size=12,
 )
 _AMOUNTS = st.integers(0, 10**6)
 

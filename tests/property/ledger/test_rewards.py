@@ -47,22 +47,8 @@ class Act(NamedTuple):
     number: int
 
 
-kinds = st.sampled_from(
-    [
-        "earn",
-        "put",
-        "redeem",
-        "redeem",
-        "redeem",
-        "carry",
-        "carry",
-        "carry",
-        "again",
-        "fulfil",
-        "cancel",
-        "cancel",
-    ]
-)
+CARRIES = ("carry", "carry", "carry", "again")
+kinds = st.sampled_from(["earn", "put", *["redeem"] * 3, *CARRIES, "fulfil", "cancel", "cancel"])
 histories = st.lists(st.builds(Act, kinds, st.integers(0, 59)), min_size=5, max_size=40)
 
 

@@ -1,0 +1,137 @@
+"""The catalogue of a program, and the stock of its rewards."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic_core import to_json
+
+from services.query.answers import OfferedRewards, StockedReward
+from services.query.api_requests import AWAY, decided
+from services.query.bodies import StockAsked, body_of, documented_body
+from services.query.context import Context, Parts, ProgramName, RewardName, context_of, stock_of
+from services.query.keys import idempotency_key, key_parameter
+from services.query.offers import Units, offered, stocks
+from services.query.outcomes import StockPut
+from services.query.problems import Code, Problem, documented
+from services.query.redemptions import REQUEST, Ticket
+from shared.events.rewards import PutStock
+from shared.program.model import Program
+
+router = APIRouter(prefix="/programs/{program}/rewards", tags=["rewards"])
+
+WHO = {"actor": "ann", "reason": "delivery of Monday"}
+REFUSALS = (
+    Code.REWARD_UNKNOWN,
+    Code.REWARD_NOT_AVAILABLE,
+    Code.BELOW_MINIMUM,
+    Code.LIMIT_REACHED,
+    Code.CODE_KNOWN,
+)
+
+
+@router.get(
+    "",
+    summary="The catalogue",
+    response_model=OfferedRewards,
+    responses=documented(Code.PROGRAM_UNKNOWN, *AWAY),
+)
+async def rewards(parts: Parts, program: ProgramName) -> Response:
+    """All rewards of the version that counts now, and whether they are to be had."""
+    version, now = await _version(parts, program)
+    found = version.redemption.rewards
+    units = await stocks(parts.database, program, found)
+    shown = [offered(reward, version, units, now) for reward in found]
+    return _json({"program": program, "version": version.version, "rewards": shown})
+
+
+@router.get(
+    "/{reward}",
+    summary="One reward and its stock",
+    response_model=StockedReward,
+    responses=documented(Code.PROGRAM_UNKNOWN, Code.NOT_FOUND, *AWAY),
+)
+async def reward(parts: Parts, program: ProgramName, reward: RewardName) -> Response:
+    """How many units are in stock, with members, and written off."""
+    version, now = await _version(parts, program)
+    found = version.reward(reward)
+    if found is None:
+        raise Problem(Code.NOT_FOUND, "there is no such reward")
+    units = await stocks(parts.database, program, [found])
+    counted = units.get(reward, Units())
+    shown = offered(found, version, units, now)
+    return _json(
+        {
+            "program": program,
+            "version": version.version,
+            **shown,
+            "taken": counted.taken,
+            "written_off": counted.written_off,
+        }
+    )
+
+
+@router.post(
+    "/{reward}/stock",
+    summary="Put units of a reward in stock",
+    response_model=StockPut,
+    responses=decided("Put in stock", *REFUSALS),
+    openapi_extra={
+        **key_parameter("delivery-2026-11-23"),
+        **documented_body(
+            "StockAsked",
+            fifty_mugs={"units": 50, **WHO},
+            codes_of_a_pool={"codes": ["9KX2-77AB", "9KX2-77AC"], **WHO},
+        ),
+    },
+)
+async def put(request: Request, program: ProgramName, reward: RewardName) -> Response:
+    """A number of units, or the codes of a pool: each code once, for ever."""
+    account = stock_of(program, reward)
+    key = idempotency_key(request)
+    asked = await body_of(request, StockAsked)
+    command = PutStock(
+        account=account,
+        idempotency_key=key,
+        units=asked.count,
+        codes=asked.codes,
+        actor=asked.actor,
+        reason=asked.reason,
+    )
+    return await context_of(request).redemptions.ask(command)
+
+
+@router.get(
+    "/{reward}/requests/{request_id}",
+    summary="What became of units put in stock",
+    response_model=StockPut,
+    responses={
+        **decided("Done", *REFUSALS, Code.IDEMPOTENCY_CONFLICT, keyed=False),
+        **documented(Code.TICKET_MALFORMED, Code.PROGRAM_UNKNOWN, Code.REQUEST_UNKNOWN),
+    },
+)
+async def status(
+    parts: Parts,
+    program: ProgramName,
+    reward: RewardName,
+    request_id: Annotated[UUID, Path(description="The request's id")],
+    ticket: Annotated[str | None, Query(description="As the link of a 202 has it")] = None,
+) -> Response:
+    """As the request itself was answered, or would have been; 202 while it is not decided."""
+    account = stock_of(program, reward)
+    read = None if ticket is None else Ticket.read(ticket)
+    return await parts.redemptions.status(account, request_id, read, REQUEST)
+
+
+async def _version(parts: Context, program: str) -> tuple[Program, datetime]:
+    """The version of a program that counts now, and now."""
+    now = datetime.now(UTC)
+    version = (await parts.published.catalogue()).version_at(program, now)
+    if version is None:
+        raise Problem(Code.PROGRAM_UNKNOWN)
+    return version, now
+
+
+def _json(content: object) -> Response:
+    return Response(to_json(content), media_type="application/json")
