@@ -187,8 +187,8 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
             if before is not None and before < int(offset):
                 done[place] = before
     inputs = dict(position.inputs)
-    for place, offset in done.items():
-        src = Source.decode(b"%b/%d" % (place, offset))
+    for place, number in done.items():
+        src = Source.decode(b"%b/%d" % (place, number))
         if src.offset >= inputs.get(src.topic, InputMark(0)).next:
             inputs[src.topic] = InputMark(src.offset + 1)
     last = records[-1]
