@@ -156,6 +156,77 @@ def member_show(
     raise typer.Exit(perform(members.show(api_of(Settings()), program, member)))
 
 
+Program = Annotated[str, typer.Argument(help="The program, such as grocer.")]
+Member = Annotated[str, typer.Argument(help="The member's id.")]
+Lot = Annotated[str, typer.Argument(help="The lot's id, as the API lists it.")]
+Actor = Annotated[str, typer.Option("--actor", help="Who does it.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, in a line; kept with it.")]
+Key = Annotated[str, typer.Option("--key", help="Done once for each key; another one without it.")]
+Until = Annotated[str, typer.Argument(help="The new date: an instant with its offset.")]
+
+
+@member.command("adjust")
+def member_adjust(
+    program: Program,
+    member: Member,
+    points: Annotated[int, typer.Argument(help="Points to add; negative (after --): to deduct.")],
+    actor: Actor,
+    reason: Why,
+    key: Key = "",
+    below_zero: Annotated[
+        bool, typer.Option("--below-zero", help="Deduct what is not there, too: it becomes due.")
+    ] = False,
+) -> None:
+    """Add points to a member, or deduct them, within the operator's limit."""
+    from cli import correction
+    from cli.installation import api_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    asked = correction.adjustment(points, actor=actor, reason=reason, below_zero=below_zero)
+    raise typer.Exit(perform(correction.correct(api_of(Settings()), program, member, asked, key)))
+
+
+@member.command("extend")
+def member_extend(
+    program: Program,
+    member: Member,
+    lot: Lot,
+    until: Until,
+    actor: Actor,
+    reason: Why,
+    key: Key = "",
+) -> None:
+    """Give a lot that is not past its date a later one."""
+    from cli import correction
+    from cli.installation import api_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    asked = correction.date("extension", lot, until, actor=actor, reason=reason)
+    raise typer.Exit(perform(correction.correct(api_of(Settings()), program, member, asked, key)))
+
+
+@member.command("reinstate")
+def member_reinstate(
+    program: Program,
+    member: Member,
+    lot: Lot,
+    until: Until,
+    actor: Actor,
+    reason: Why,
+    key: Key = "",
+) -> None:
+    """Bring back what has expired of a lot, until a new date."""
+    from cli import correction
+    from cli.installation import api_of
+    from cli.operation import perform
+    from shared.settings import Settings
+
+    asked = correction.date("reinstatement", lot, until, actor=actor, reason=reason)
+    raise typer.Exit(perform(correction.correct(api_of(Settings()), program, member, asked, key)))
+
+
 # operations
 
 

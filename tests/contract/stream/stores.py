@@ -182,10 +182,15 @@ def _debit(row: Any) -> Any:
     return row._replace(amount=row.covered + row.due + row.waived, allocation=covers)
 
 
+def _claim(row: Any) -> Any:
+    return row._replace(points=row.points + 1)
+
+
 SUMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("redeem", "lot"): _lot,
     ("redeem", "account"): _account,
     ("redeem", "debit"): _debit,
+    ("redeem", "claim"): _claim,
 }
 """Tables whose rows must add up."""
 

@@ -14,6 +14,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from cli import correction
+from cli.refusals import Refused
 from services.query import answers, outcomes
 from services.query.problems import ProblemDetails
 from shared.program.policies import Holds
@@ -279,3 +281,19 @@ async def test_what_takes_too_long_gets_a_link_that_answers_as_the_request_would
     assert (await Member(shop, "hal").post("holds", "a", points=60)).content == status.content
     other = await shop.get(f"{MEMBERS}/hal/requests/{uuid4()}")
     assert (other.status_code, other.json()["code"]) == (404, "request_unknown")
+
+
+async def test_an_operator_corrects_from_the_command_line(shop, earn, capsys):
+    who = {"actor": "ann", "reason": "goodwill"}
+    added = correction.adjustment(70, below_zero=False, **who)
+    for _ in range(2):
+        assert await correction.ask(shop, "shop", "ida", added, "once") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("added; the balance is 70 (key: once)") == 2
+
+    deducted = correction.adjustment(-90, below_zero=False, **who)
+    with pytest.raises(Refused, match=r"insufficient_points.*available 70, missing 20"):
+        await correction.ask(shop, "shop", "ida", deducted, "")
+    late = correction.date("extension", str(uuid4()), "2100-01-01T00:00:00Z", **who)
+    with pytest.raises(Refused, match="lot_unknown"):
+        await correction.ask(shop, "shop", "ida", late, "")
