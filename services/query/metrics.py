@@ -30,8 +30,9 @@ TOTALS = """
 SELECT count(*) AS accounts, coalesce(sum(earned), 0)::text AS earned,
   coalesce(sum(redeemed), 0)::text AS redeemed, coalesce(sum(expired), 0)::text AS expired,
   coalesce(sum(free), 0)::text AS free, coalesce(sum(due), 0)::text AS due
-FROM redeem.account
+FROM redeem.account WHERE split_part(key, ':', 2) NOT LIKE '~%'
 """
+"""Of members: units in stock are no points."""
 
 
 class Sample(NamedTuple):
