@@ -20,10 +20,9 @@ from cli.operation import EXIT_REFUSED, console
 from cli.processes import available_processors
 from cli.program import publish_file
 from cli.refusals import WronglySetUp
-from cli.stack.progress import Progress
 from cli.torture.callers import Callers
 from cli.torture.checks import Checked, Checks
-from cli.torture.driver import Driver
+from cli.torture.driver import Driver, lag
 from cli.torture.faults import Faults
 from cli.torture.journal import GRANTS, SAVERS, Journal
 from cli.torture.machine import DECIDING, Machine
@@ -39,6 +38,7 @@ BEGIN_SECONDS_MAX = 120.0
 RESUME_SECONDS_MAX = 30.0
 DRAIN_SECONDS_MAX = 300.0
 LOOK_SECONDS = 0.1
+LOOK_SECONDS_MAX = 20.0
 TELL_SECONDS = 10.0
 PEACE_SHARE = 1 / 4
 Note = Callable[[str], None]
@@ -209,22 +209,17 @@ class Campaign:
     async def _until(self, check: Check, seconds_max: float) -> bool:
         deadline = monotonic() + seconds_max
         while monotonic() < deadline:
-            if await check():
-                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS_MAX):
+                    if await check():
+                        return True
             await asyncio.sleep(LOOK_SECONDS)
         return False
 
     async def _is_drained(self) -> bool:
-        progress = Progress(self.machine.kafka.bootstrap, self.machine.postgres.dsn)
-        try:
-            await progress.start()
-            lag = await progress.lag()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return False
-        finally:
-            await progress.close()
-        granted = sum(self.journal.events.values())
-        return granted > 0 and not any(lag.values())
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return not await lag(self.machine.kafka.bootstrap, self.machine.postgres.dsn)
+        return False
 
     async def _tell(self, driver: Driver) -> None:
         began = monotonic()

@@ -6,12 +6,10 @@ whatever happens meanwhile. So what is acknowledged is known, also where a batch
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -19,14 +17,14 @@ from cli.stack.progress import Progress
 from cli.torture.journal import Channel, Event, Journal, purchase
 from shared.events.topics import PURCHASES
 from shared.stream.kafka import producer
-from shared.stream.log import LogUnavailable
 
 BATCH = 60
 BACKLOG_MAX = 12_000
 """Records that the services have not folded yet; more are not sent before they are."""
 UNKNOWN = BACKLOG_MAX + 1
 """While it cannot be looked at, nothing is sent."""
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.7
+LOOK_SECONDS_MAX = 10.0
 RETRY_SECONDS = 0.2
 SEND_SECONDS = 20.0
 IDLE_SECONDS = 0.02
@@ -61,7 +59,7 @@ class Driver:
         self.dsn = dsn
         self.journal = journal
         self.seed = seed
-        self.backlog = 0
+        self.backlog = UNKNOWN
         self._producer: AIOKafkaProducer | None = None
         self._making = asyncio.Lock()
 
@@ -169,22 +167,24 @@ class Driver:
             await _closed(lost)
 
     async def _look(self) -> None:
-        """Follow how far the services are behind."""
+        """Follow how far the services are behind; on new connections, for the old ones may hang."""
         while True:
-            progress = Progress(self.bootstrap, self.dsn)
-            with contextlib.suppress(
-                OSError, LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError
-            ):
-                try:
-                    await progress.start()
-                    while True:
-                        self.backlog = sum((await progress.lag()).values())
-                        await asyncio.sleep(LOOK_SECONDS)
-                finally:
-                    with contextlib.suppress(OSError, asyncpg.InterfaceError):
-                        await progress.close()
-            self.backlog = UNKNOWN
+            try:
+                async with asyncio.timeout(LOOK_SECONDS_MAX):
+                    self.backlog = await lag(self.bootstrap, self.dsn)
+            except Exception:  # noqa: BLE001  (whatever it is, it is not known)
+                self.backlog = UNKNOWN
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def lag(bootstrap: str, dsn: str) -> int:
+    """Records that are under way."""
+    progress = Progress(bootstrap, dsn)
+    try:
+        await progress.start()
+        return sum((await progress.lag()).values())
+    finally:
+        await progress.close()
 
 
 async def _appended(producing: AIOKafkaProducer, partition: int, batch: list[Sent]) -> int:

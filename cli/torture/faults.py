@@ -48,7 +48,9 @@ class Faults:
 
     async def _strike(self, fault: Fault) -> None:
         await asyncio.sleep(fault.after)
-        count = await self._done(fault)
+        count = 0
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            count = await self._done(fault)
         self.done[fault.kind] += count
         self.missed[fault.kind] += not count
 

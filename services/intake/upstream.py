@@ -16,7 +16,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy as RecordBatch
 from aiokafka.record.util import decode_varint
 
-from shared.stream.kafka import consumer
+from shared.stream.kafka import consumer, let_go
 from shared.stream.log import LogUnavailable, Place, Record
 
 LENGTH_AT, HEAD_BYTES = 8, 12
@@ -54,7 +54,7 @@ class UpstreamInputs:
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await let_go(self._consumer)
 
     def assign(self, positions: Mapping[Place, int]) -> None:
         """See `Inputs.assign`."""

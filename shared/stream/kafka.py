@@ -56,6 +56,21 @@ def consumer(bootstrap: str, **settings: Any) -> AIOKafkaConsumer:
     )
 
 
+async def let_go(consuming: AIOKafkaConsumer) -> None:
+    """Disconnect a consumer.
+
+    Where one of its requests waits to be tried again, the client lets the cancellation of that
+    request out, and its connections stay: it is no cancellation of ours.
+    """
+    try:
+        await consuming.stop()
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+        await consuming._client.close()  # noqa: SLF001  (of a client whose version is pinned)
+
+
 def producer(bootstrap: str) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas."""
     return AIOKafkaProducer(

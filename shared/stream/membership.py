@@ -15,7 +15,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from shared.stream.fetching import unreachable
-from shared.stream.kafka import consumer
+from shared.stream.kafka import consumer, let_go
 from shared.stream.log import Place
 
 SESSION_MS = 6_000
@@ -48,7 +48,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._consumer.start()
         except (KafkaError, OSError, ValueError) as error:
-            await self._consumer.stop()
+            await let_go(self._consumer)
             raise unreachable(self.bootstrap) from error
         self._consumer.subscribe(list(self.topics), listener=self)
         self._idle = asyncio.create_task(self._keep_polling(), name="membership")
@@ -59,7 +59,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             self._idle.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._idle
-        await self._consumer.stop()
+        await let_go(self._consumer)
 
     def places(self) -> frozenset[Place]:
         """What this process should own now; `changed` is set whenever it differs."""

@@ -18,7 +18,7 @@ from shared.events.topics import PROGRAMS
 from shared.program.catalogue import Catalogue, CatalogueError
 from shared.program.model import Program
 from shared.stream.fetching import Fetcher, unreachable
-from shared.stream.kafka import READ_SECONDS, consumer
+from shared.stream.kafka import READ_SECONDS, consumer, let_go
 from shared.stream.log import Bounds, LogUnavailable, Place
 
 PLACE = Place(PROGRAMS.name, 0)
@@ -49,7 +49,7 @@ class Programs:
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await let_go(self._consumer)
         await self._fetcher.close()
 
     async def refresh(self, *, to_end: bool = False) -> Catalogue:
