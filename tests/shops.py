@@ -6,6 +6,8 @@ the query API answers with, computed by the same function.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +27,7 @@ from shared.ledger.reading import Balances, balances
 from shared.ledger.stored import account_of
 from shared.program.document import published, read_program
 from shared.program.model import Program
+from shared.stream.log import Outgoing
 from tests.ledgers import MemoryLedger
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
@@ -42,11 +45,27 @@ def preset(name: str) -> Program:
 class Shop:
     """A retailer with one program, and time that passes as the story says."""
 
-    def __init__(self, name: str) -> None:
-        self.program = preset(name)
+    def __init__(self, program: str | Program) -> None:
+        """The name of a preset, or a program."""
+        self.program = preset(program) if isinstance(program, str) else program
         self.ledger = MemoryLedger(now=datetime(2026, 1, 1, 12, tzinfo=UTC))
         self.ledger.publish(published(self.program).document)
         self._events = 0
+        self._last_record: tuple[str, Outgoing] | None = None
+        self._waits = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What happens meanwhile is decided in one batch."""
+        self._waits = True
+        yield
+        self._waits = False
+        self.ledger.run()
+
+    def publishes(self, program: Program) -> Self:
+        """Another version of the program."""
+        self.ledger.publish(published(program).document)
+        return self
 
     def on(self, when: str) -> Self:
         """It is then: a day (its noon, in the program's zone) or a local time."""
@@ -62,7 +81,7 @@ class Shop:
         return self.happens(
             "retail.purchase.v1",
             member,
-            receipt_id=f"receipt-{self._events}",
+            receipt_id=f"receipt-{self._events + 1}",
             currency=self.program.money,
             lines=[
                 {"line_id": str(number), "sku": f"sku-{number}", **line}
@@ -93,9 +112,20 @@ class Shop:
         assert program is not None
         account = account_key(program.program, member)
         record = activity(account, said, Source(TOPIC, 0, self._events))
-        self.ledger.put(ACTIVITY.name, account, record)
-        self.ledger.run()
+        self._last_record = account, record
+        return self.repeats()
+
+    def repeats(self) -> Self:
+        """The last event arrives (once more)."""
+        assert self._last_record is not None
+        self.ledger.put(ACTIVITY.name, *self._last_record)
+        if not self._waits:
+            self.ledger.run()
         return self
+
+    def receipt(self) -> str:
+        """The number of the last receipt."""
+        return f"receipt-{self._events}"
 
     def redeems(self, member: str, points: int) -> Self:
         """A member spends points at the till."""
@@ -152,6 +182,12 @@ class Shop:
         rows = self.ledger.stores["earn"].tables[COUNTER].rows.values()
         found = (row.value for row in rows if (row.account, row.counter) == (key, name))
         return sum(map(Fraction, found), Fraction(0))
+
+    def points(self, member: str) -> list[int]:
+        """What the purchases of a member have earned, in their order."""
+        key = account_key(self.program.program, member)
+        awards = [each for each in self._decided() if isinstance(each, PointsEarned)]
+        return [award.points for award in awards if award.account == key]
 
     def award(self) -> PointsEarned:
         """The award of the last event."""

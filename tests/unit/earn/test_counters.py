@@ -1,0 +1,107 @@
+"""Counters: what members have used, batch after batch, with repeats, returns and versions."""
+
+from typing import Any
+
+import pytest
+
+from services.earn.counters import COUNTER
+from services.earn.projection import DECISION
+from shared.program.model import Program
+from tests.receipts import BASE
+from tests.shops import Shop
+from tests.unit.verify.test_partition import verified
+
+CAPPED: dict[str, Any] = {
+    "program": "corner",
+    "version": 1,
+    "name": "Corner",
+    "effective_from": "2026-01-01",
+    "timezone": "UTC",
+    "money": "USD",
+    "brands": ["corner"],
+    "earn": {
+        "rules": [
+            BASE,
+            {"rule": "first", "kind": "fixed", "points": 50, "match": {"first_purchase": True}},
+            {
+                "rule": "weekly",
+                "kind": "fixed",
+                "points": 5,
+                "caps": [{"times": 1, "per": "week"}],
+            },
+        ],
+        "caps": [{"points": 100, "per": "day"}],
+    },
+}
+
+
+@pytest.fixture
+def corner() -> Shop:
+    return Shop(Program.model_validate(CAPPED)).on("2026-03-03")
+
+
+def returned(shop: Shop, member: str, receipt: str, line: str, amount: int) -> Shop:
+    lines = [{"line_id": line, "quantity": 1, "amount_minor": amount}]
+    return shop.happens("retail.return.v1", member, receipt_id=receipt, currency="USD", lines=lines)
+
+
+def test_a_member_comes_again_and_again_in_one_batch_and_over_several(corner: Shop):
+    with corner.at_once():
+        corner.sells("jo", 2_000).sells("jo", 2_000).sells("al", 2_000)
+    corner.sells("jo", 2_000)
+    assert corner.points("jo") == [75, 20, 5]
+    assert corner.points("al") == [75]
+    assert corner.counter("jo", "visits") == 3
+    assert corner.counter("jo", "points") == 100
+    assert corner.counter("al", "times:weekly") == 1
+
+
+def test_a_repeat_of_an_event_counts_once(corner: Shop):
+    corner.sells("jo", 2_000)
+    before = dict(corner.ledger.stores["earn"].tables[COUNTER].rows)
+    corner.repeats().repeats()
+    assert dict(corner.ledger.stores["earn"].tables[COUNTER].rows) == before
+
+
+def test_a_return_gives_back_what_its_purchase_has_used(corner: Shop):
+    corner.sells("jo", 2_000, 3_000)  # 50 and 50 and 5: clipped to 100
+    receipt = corner.receipt()
+    assert corner.counter("jo", "points") == 100
+    returned(corner, "jo", receipt, "1", 3_000)
+    assert corner.counter("jo", "points") == 75
+    corner.sells("jo", 9_000)
+    assert corner.points("jo")[-1] == 25
+    returned(corner, "jo", receipt, "0", 2_000)
+    assert corner.counter("jo", "points") == 25
+    assert corner.counter("jo", "visits") == 1
+    assert corner.counter("jo", "times:weekly") == 0
+    assert corner.balances("jo").balance == 25
+
+
+def test_c40_a_new_version_touches_neither_balances_nor_counters_nor_history(corner: Shop):
+    corner.sells("jo", 2_000)
+    seen = corner.balances("jo"), dict(corner.ledger.stores["earn"].tables[DECISION].rows)
+    rules = {"rules": [{**BASE, "points": 2}], "caps": [{"points": 200, "per": "day"}]}
+    changed = {**CAPPED, "version": 2, "effective_from": "2026-03-03T15:00:00Z", "earn": rules}
+    corner.publishes(Program.model_validate(changed))
+    assert corner.balances("jo") == seen[0]
+    assert dict(corner.ledger.stores["earn"].tables[DECISION].rows) == seen[1]
+    corner.sells("jo", 1_000).says(points=10, program_version=1)
+    corner.on("2026-03-03T15:00").sells("jo", 9_000).says(points=115, desired=180)
+    assert corner.counter("jo", "points") == 200
+
+
+def test_verification_decides_again_what_counters_had_a_part_in(corner: Shop):
+    corner.sells("jo", 2_000, 3_000)
+    receipt = corner.receipt()
+    with corner.at_once():
+        corner.sells("jo", 2_000).sells("al", 4_000).sells("jo", 9_000)
+    returned(corner, "jo", receipt, "1", 3_000)
+    corner.publishes(
+        Program.model_validate({**CAPPED, "version": 2, "effective_from": "2026-03-04"})
+    )
+    corner.on("2026-03-04").sells("jo", 2_000).repeats()
+    report = verified(corner.ledger)
+    assert report.findings == []
+    assert corner.counter("jo", "visits") == 4
+    assert corner.counter("jo", "points") == sum(corner.points("jo")) - 25
