@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from services.redeem.service import Redeem
 from shared.events.topics import TOPICS
 from shared.settings import Settings
-from shared.stream.process import serve
+from shared.stream.process import Chore, serve
 from shared.stream.topics_setup import make_topics
 from tests.api import PARTITIONS, running, settings_of
 from tests.integration.query.ledger import Ledger
@@ -24,10 +24,10 @@ from tests.servers import run
 
 
 @asynccontextmanager
-async def redeem_running(settings: Settings) -> AsyncIterator[None]:
-    """The account keeper in this process; it has opened its partitions when this is entered."""
+async def redeem_running(settings: Settings, *chores: Chore) -> AsyncIterator[None]:
+    """The account keeper in this process, with these chores beside it."""
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve(Redeem(), settings, stop))
+    serving = asyncio.create_task(serve(Redeem(), settings, stop, chores=chores))
     try:
         yield
     finally:
