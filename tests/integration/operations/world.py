@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
@@ -19,14 +19,24 @@ from cli.rebuild.command import Rebuilding
 from cli.verify.command import examined
 from cli.verify.report import Report
 from cli.where import Installation
+from services.redeem.decide import Input as Message
+from services.redeem.service import cause_of
 from shared.chain.link import Head, link
-from shared.events.activity import PurchaseRecorded
+from shared.events.activity import PurchaseRecorded, ReturnRecorded
 from shared.events.base import split_account
-from shared.events.commands import RedeemPoints
+from shared.events.commands import (
+    AdjustPoints,
+    CancelRedemption,
+    CapturePoints,
+    Direction,
+    HoldPoints,
+    RedeemPoints,
+    ReleasePoints,
+)
 from shared.events.ids import activity_cause, command_cause, digest
 from shared.events.registry import encode
 from shared.events.topics import ACTIVITY, COMMANDS, PROGRAMS, TOPICS, Topic, partition_of
-from shared.events.upstream import Purchase, PurchaseLine
+from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
 from shared.postgres.rows import decode_inputs
 from shared.program.model import Program
 from shared.settings import Settings
@@ -34,8 +44,8 @@ from shared.stream.kafka import KafkaLog
 from shared.stream.log import Bounds, Outgoing, Place, Record
 from shared.stream.process import serve
 from shared.stream.topics_setup import make_topics
+from tests.ledgers import message
 from tests.polling import eventually
-from tests.simulation.history import message
 from tests.simulation.program import SHOP
 
 PARTITIONS = 4
@@ -108,6 +118,7 @@ class World:
         await self.buy(200)
         async with self.running():
             await self.drained()
+            await self.move()
             await self.redeem("first", 3)
             await self.redeem("all there is", 10**6)
             await self.redeem("one more", 1)
@@ -118,6 +129,13 @@ class World:
             await self.put(ACTIVITY, [bought(0), ("shop:0", Outgoing(b"shop:0", b"poison", []))])
             await self.buy(40)
             await self.drained()
+
+    async def move(self, members: int = 12) -> None:
+        """Each member holds, captures, releases, cancels and returns; some are adjusted."""
+        accounts = [f"shop:{number}" for number in range(members)]
+        await self.put(COMMANDS, (asked(each) for key in accounts for each in of_checkouts(key)))
+        await self.put(ACTIVITY, (returned(number, members) for number in range(members, 24)))
+        await self.put(COMMANDS, (asked(deduction(key)) for key in accounts[:2]))
 
     # services
 
@@ -301,3 +319,50 @@ def redeemed(account: str, key: str, points: int) -> tuple[str, Outgoing]:
 def read_marks(inputs: str) -> dict[str, int]:
     """How far each input was read."""
     return {topic: mark.next for topic, mark in decode_inputs(inputs).items()}
+
+
+def returned(number: int, members: int = 12) -> tuple[str, Outgoing]:
+    """The purchase of this number comes back whole."""
+    account = f"shop:{number % members}"
+    back = Return(
+        event_id=f"back {number}",
+        source="till",
+        brand="shop",
+        member=split_account(account)[1],
+        occurred_at=datetime.now(UTC),
+        receipt_id=f"r{number}",
+        currency="USD",
+        lines=(ReturnedLine(line_id="1", quantity=0, amount_minor=100 * (1 + number % 9)),),
+    )
+    recorded = ReturnRecorded(account=account, activity=back)
+    body = digest(f"back {number}".encode())
+    return account, message(recorded, activity_cause(account, back), account, body)
+
+
+def asked(command: Message) -> tuple[str, Outgoing]:
+    """A command, as the API puts it on its topic."""
+    body = digest(encode(command))
+    return command.account, message(command, cause_of(command), command.account, body)
+
+
+def of_checkouts(account: str) -> Iterator[Message]:
+    """Three checkouts: one is paid in part and cancelled in part, one is left, one stays open."""
+    first, second = (command_cause(account, key).id for key in ("paid", "left"))
+    for key in ("paid", "left", "open"):
+        yield HoldPoints(account=account, idempotency_key=key, points=3, hold_seconds=3_600)
+    yield CapturePoints(account=account, idempotency_key="pay", hold_id=first, points=2)
+    yield ReleasePoints(account=account, hold_id=second)
+    yield CancelRedemption(account=account, idempotency_key="cancel", redemption_id=first, points=1)
+
+
+def deduction(account: str) -> AdjustPoints:
+    """An operator takes more than is there."""
+    return AdjustPoints(
+        account=account,
+        idempotency_key="deduct",
+        actor="ann",
+        reason="a card that was found",
+        direction=Direction.DEDUCT,
+        points=1_000,
+        below_zero=True,
+    )
