@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from aiokafka import TopicPartition
 
 from services.redeem.projection import ACCOUNT, ACCOUNTS, LOOKUPS, TABLES
 from shared.local import EmbeddedKafka, EmbeddedPostgres, free_port
-from shared.stream.kafka import KafkaInputs, KafkaLog, consumer, let_go
+from shared.stream.kafka import KafkaInputs, KafkaLog
 from shared.stream.log import AppendFailed, Bounds, LogUnavailable, Place
 from shared.stream.store import Need, StoreUnavailable
 from tests.contract.stream.logs import numbered, numbers
@@ -129,25 +128,6 @@ async def test_an_append_that_a_hanging_broker_does_not_answer_is_given_up(
         os.kill(broker.pid, signal.SIGCONT)
     last = await appended(log, 3)
     assert numbers((await log.read({PLACE: Bounds(first, last + 1)}))[PLACE]) in ([1, 3], [1, 2, 3])
-
-
-async def test_a_consumer_whose_request_waits_to_be_tried_again_is_let_go(
-    broker: EmbeddedKafka, caplog: pytest.LogCaptureFixture
-):
-    await create_topic(broker.bootstrap, "let-go")
-    consuming = consumer(broker.bootstrap, retry_backoff_ms=60_000)
-    await consuming.start()
-    consuming.assign([TopicPartition("let-go", 0)])
-    consuming.seek(TopicPartition("let-go", 0), 0)
-    assert await consuming.getmany(timeout_ms=100) == {}
-    broker.kill()
-
-    async def it_waits() -> bool:
-        return "Failed fetch messages" in caplog.text
-
-    await eventually(it_waits)
-    async with asyncio.timeout(20):
-        await let_go(consuming)
 
 
 async def test_a_closed_log_waits_for_nobody(broker: EmbeddedKafka, stack: AsyncExitStack):
