@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.query import answers
+from services.redeem.sweep import DUE
 from shared.events.commands import Tick
 from shared.ledger.account import Account, Lot
 from shared.ledger.reading import balances
@@ -102,6 +103,30 @@ async def test_what_is_written_off_is_no_deficit_although_no_sweep_ran(client, l
 
     for body in (unswept, swept):
         assert (body["deficit"], body["written_off"], body["clawed_back"]) == (0, 60, 60)
+
+
+async def test_the_sweep_finds_what_dates_have_brought_about(ledger: Ledger):
+    """A lot past its date, a lapsed hold, a write-off: each account once, by its first date."""
+    ledger.service.catalogue = ledger.service.catalogue.with_version(WRITES_OFF)
+    await ledger.take(earned("shop:lot", 10, expires=days(9)), days(1))
+    for member in ("hold", "debt", "none"):
+        await ledger.take(earned(f"shop:{member}", 100), days(1))
+    await ledger.take(hold("shop:hold", 10, "a", seconds=60), days(2))
+    await ledger.take(hold("shop:hold", 10, "b", seconds=120), days(2))
+    await ledger.take(redeem("shop:debt", 100, "a"), days(2))
+    await ledger.take(returned("shop:debt", 60), days(3))
+    await ledger.take(hold("shop:none", 10, "a", seconds=86_400), NOW)
+
+    async with ledger.pool.acquire() as connection:
+        due = dict(await connection.fetch(DUE, NOW, 10))
+        assert due == {
+            "shop:hold": days(2) + timedelta(seconds=60),
+            "shop:lot": days(9),
+            "shop:debt": days(33),
+        }
+        for account, at in due.items():
+            await ledger.take(Tick(account=account, due_at=at), NOW)
+        assert await connection.fetch(DUE, NOW, 10) == []
 
 
 async def test_held_points_and_a_deficit_are_told_by_themselves(client, ledger: Ledger):
