@@ -1,4 +1,4 @@
-"""Points at which a service of the campaign kills itself: where it was told to, and nowhere else."""
+"""Points at which a service of the campaign kills itself: where it is told to, nowhere else."""
 
 import os
 import signal
