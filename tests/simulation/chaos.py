@@ -17,6 +17,10 @@ OWNERS = (*SERVICES, INTAKE)
 """Services whose processes own partitions."""
 NODES_MAX = 3
 FAULTS_MAX = 5
+OF_DATABASES = 0.25
+"""Share of histories in which nothing but databases goes wrong, besides messages."""
+BACKUPS = 0.3
+"""How often a fault is followed by a backup of intake's tables; before the first they are empty."""
 PAUSE_SECONDS = 30.0
 CLOCK_AHEAD_MS = 30_000
 """Of the broker; processes are wrong by half of it, so inputs may seem to be from the future."""
@@ -47,6 +51,8 @@ class Chaos:
             self.set_clock,
             *self.of_databases,
         )
+        if world.network.chance(OF_DATABASES):
+            kinds = self.of_databases
         self.kinds = [kind for kind in kinds if world.network.chance(0.5)]
         calm = not self.kinds or world.network.chance(0.25)
         self.count = 0 if calm else self.random.randint(1, FAULTS_MAX)
@@ -68,6 +74,8 @@ class Chaos:
         for _ in range(self.count):
             await asyncio.sleep(self.random.expovariate(1) * self.world.load.seconds / self.count)
             self.random.choice(self.kinds)()
+            if self.world.network.chance(BACKUPS):
+                self.world.intake_database.back_up()
 
     def spread(self, name: str) -> None:
         """Every partition has an owner; now and then it has two."""
@@ -144,5 +152,4 @@ class Chaos:
         """The broker's clock jumps."""
         ahead_ms = self.random.randint(-CLOCK_AHEAD_MS, CLOCK_AHEAD_MS)
         self.world.broker.clock_ahead_ms = ahead_ms
-        self.world.intake_database.back_up()
         self.world.note(f"the broker's clock is {ahead_ms} ms off")

@@ -105,7 +105,7 @@ class Load:
             redemptions=random.randint(0, 3),
             checkouts=random.randint(0, 1),
             adjustments=random.randint(0, 1),
-            readers=random.randint(0, 1),
+            readers=random.randint(0, 2),
             ticks=random.randint(0, 1),
             seconds=random.choice((1.0, 15.0)),
             together=random.random() < 0.5,
@@ -364,7 +364,7 @@ class Clients:
         go to one process.
         """
         account = self._account()
-        only = self.random.choice([None, *self.world.apis()])
+        only = self.random.choice([None, self.random.choice(self.world.apis())])
         last: Seen | None = None
         for _ in range(READS):
             token = last.token if last is not None and only is None else None

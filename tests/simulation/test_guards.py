@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.guards import GUARDS, Guard, hunt
 
-SEEDS_MAX = 1_500
+SEEDS_MAX = 3_000
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
