@@ -218,6 +218,8 @@ def _wrong_fields() -> Iterable[Poison]:
         "time_that_is_none": _with(occurred_at="2026-02-30T10:00:00Z"),
     }.items():
         yield Poison(f"invalid_{name}", Reason.INVALID, value)
+    own = _with(member="~reward~mug")
+    yield Poison("member_of_the_program", Reason.INVALID, own, detail="begin with ~")
     yield Poison("invalid_data", Reason.INVALID, structured([1]), STRUCTURED)
     yield Poison("invalid_envelope", Reason.INVALID, b"[1]", STRUCTURED)
     yield Poison("invalid_plain", Reason.INVALID, b'["type"]', ())

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.query.context import account_of
+from services.query.context import account_of, stock_of
 from services.query.problems import Code, Problem
-from shared.events.base import Id, Slug
+from shared.events.base import Id, Slug, is_reserved, split_stock, stock_account
 
 NAMES = st.one_of(
     st.text(max_size=140),
@@ -37,12 +37,22 @@ def code_of(program: str, member: str) -> Code | None:
 
 @given(NAMES)
 def test_a_member_is_what_the_contracts_take_for_an_id(member: str):
-    assert code_of("shop", member) == (None if takes(Id, member) else Code.ACCOUNT_UNKNOWN)
+    is_taken = takes(Id, member) and not is_reserved(member)
+    assert code_of("shop", member) == (None if is_taken else Code.ACCOUNT_UNKNOWN)
 
 
 @given(NAMES)
 def test_a_program_is_what_the_contracts_take_for_one(program: str):
     assert code_of(program, "jo") == (None if takes(Slug, program) else Code.PROGRAM_UNKNOWN)
+
+
+def test_no_member_has_the_account_of_a_stock():
+    assert code_of("shop", "~reward~mug") is Code.ACCOUNT_UNKNOWN
+    assert stock_of("shop", "mug") == stock_account("shop", "mug") == "shop:~reward~mug"
+    assert split_stock("shop:~reward~mug") == ("shop", "mug")
+    assert split_stock("shop:reward~mug") is None
+    with pytest.raises(Problem, match=Code.REWARD_UNKNOWN):
+        stock_of("shop", "no mug")
 
 
 @pytest.mark.parametrize("program", ["shop", "a", "a-b-9", "0"])

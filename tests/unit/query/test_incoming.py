@@ -94,6 +94,7 @@ WRONG = [
     ({k: v for k, v in WRAPPED.items() if k != "data"}, "data"),
     ({**PLAIN, "member": ""}, "member"),
     ({**PLAIN, "member": "a\x00b"}, "member"),
+    ({**PLAIN, "member": "~reward~mug"}, "member"),
     ({**PLAIN, "occurred_at": "2026-01-01T10:00:00"}, "occurred_at"),
     ({**PLAIN, "occurred_at": 1_700_000_000}, "occurred_at"),
     ({**PLAIN, "lines": [{**PURCHASE["lines"][0], "amount_minor": -1}]}, "lines.0.amount_minor"),
