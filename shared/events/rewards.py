@@ -7,10 +7,10 @@ sent by its courier, and their repeats have one cause. `redemption_id` is the id
 request, everywhere.
 """
 
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool
 
 from shared.events.base import AccountKey, Contract, Id, Points, Reason, Slug, Version
 from shared.events.commands import Command, OperatorCommand
@@ -49,12 +49,6 @@ class PutStock(OperatorCommand):
 
     units: Units
     codes: CodeList = ()
-
-    @model_validator(mode="after")
-    def _a_code_for_each_unit(self) -> Self:
-        if self.codes and (len(self.codes), len(set(self.codes))) != (self.units, self.units):
-            raise ValueError("codes: as many as units, each of them once")
-        return self
 
 
 class TakeUnit(Command):

@@ -55,7 +55,7 @@ def put_stock(
         return refusing.because(RefusalReason.REWARD_NOT_AVAILABLE)
     if refused := _unfit(refusing, account, reward, command):
         return refused
-    if known:
+    if known or len(set(command.codes)) < len(command.codes):
         return refusing.because(RefusalReason.CODE_KNOWN)
     return StockAdded(
         account=command.account,
@@ -80,6 +80,9 @@ def _unfit(
     else:
         if not command.codes:
             return refusing.because(RefusalReason.BELOW_MINIMUM, minimum=1, limit_of="codes")
+        if len(command.codes) != command.units:
+            limit = len(command.codes)
+            return refusing.because(RefusalReason.LIMIT_REACHED, limit=limit, limit_of="codes")
         limit = POOL_CODES_MAX
     if free + command.units > limit:
         return refusing.because(RefusalReason.LIMIT_REACHED, limit=limit, limit_of="stock")

@@ -209,6 +209,8 @@ def test_a_refusal_says_how_many_points_are_missing():
         ("reward_not_available", [reward()], 1, ()),
         ("below_minimum", [reward(**POOL)], 1, ()),
         ("limit_reached", [reward(**COUNTED)], 1, ("A-1",)),
+        ("limit_reached", [reward(**POOL)], 2, ("A-1",)),
+        ("code_known", [reward(**POOL)], 2, ("A-1", "A-1")),
         ("code_known", [reward(**POOL)], 2, ("A-2", "A-0")),
     ],
 )
