@@ -44,7 +44,9 @@ CHANNEL = "redeem"
 """Where redeem tells of folds that took commands; those of other processes, too."""
 
 _COLUMNS = ", ".join(f'"{column}"' for column in CLAIM.columns)
-OPEN = f"SELECT {_COLUMNS} FROM claim WHERE errand IS NOT NULL ORDER BY made_at LIMIT $1"  # noqa: S608
+OPEN = f"""
+SELECT {_COLUMNS} FROM claim WHERE errand IS NOT NULL ORDER BY made_at LIMIT $1
+"""  # noqa: S608
 DECIDED = "SELECT cause, type, fact FROM decision WHERE cause = ANY($1::uuid[])"
 logger = structlog.get_logger()
 
