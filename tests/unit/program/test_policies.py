@@ -11,19 +11,20 @@ from shared.program.document import read_program
 from shared.program.durations import read_duration
 from shared.program.model import Program
 from shared.program.policies import Adjustments, Deficit, Holds, Returns
-from tests.stories import PLAIN
+from tests.simulation.program import SHOP
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def test_what_a_program_leaves_out_has_its_default():
-    assert PLAIN.redemption.holds == Holds()
+    silent = Program.model_validate({**SHOP, "redemption": {"cash_off": {"points": 1, "minor": 1}}})
+    assert silent.redemption.holds == Holds()
     assert Holds().lapse_time == timedelta(minutes=15)
     assert Holds().longest_time == timedelta(hours=24)
-    assert PLAIN.returns == Returns()
+    assert silent.returns == Returns()
     assert Returns().deficit is Deficit.CARRIED
     assert Returns().grace_until(datetime(2026, 1, 1, tzinfo=UTC), BERLIN) is None
-    assert PLAIN.adjustments == Adjustments()
+    assert silent.adjustments == Adjustments()
 
 
 @pytest.mark.parametrize(

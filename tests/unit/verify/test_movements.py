@@ -47,7 +47,7 @@ def ledger() -> MemoryLedger:
         made.buy(ANN, f"r{number}", 100, days_ago=3)
     made.run()
     for key in ("a", "b", "c"):
-        ask(made, HoldPoints(account=ANN, idempotency_key=key, points=90, hold_seconds=600))
+        ask(made, HoldPoints(account=ANN, idempotency_key=key, points=90, hold_seconds=60))
     first, second = (command_cause(ANN, key).id for key in ("a", "b"))
     made.run()
     ask(made, CapturePoints(account=ANN, idempotency_key="paid", hold_id=first, points=70))
