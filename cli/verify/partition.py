@@ -150,7 +150,8 @@ class Verification:
         )
         await same_log(self.log, first)
         head = Head(first.head, first.seq, first.time_ms)
-        walk = Walk(service, place, head, where.partitions, justifier, self.report)
+        earlier = InputReader(self.log, place, self.task.bounds[place.topic])
+        walk = Walk(service, place, head, earlier, where.partitions, justifier, self.report)
         end = self.task.bounds[place.topic].end
         stored = min(position.next_offset, end) if position is not None else 0
         rows = None

@@ -4,10 +4,12 @@ Guarantees: the validity rule, the `evolve` and the lookups of every reader. Wha
 is the state of the partition's accounts and a cause for each decision; facts pass through.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from cli.verify.inputs import InputReader
 from cli.verify.justify import Justifier, Walked
 from cli.verify.report import Check, Report
 from shared.chain.link import Head, fingerprint, follow
@@ -19,7 +21,7 @@ from shared.stream.log import Place, Record
 from shared.stream.memory import MemoryStore, MemoryTable
 from shared.stream.records import decoded, partition_of_account
 from shared.stream.service import Input, Service
-from shared.stream.store import Lookup, Need, Row, Table
+from shared.stream.store import Lookup, Need, Row, Rows, Table
 
 RESTORE = "restore the topic from a backup; a writer other than the service's own was there"
 VOID = "void records: appended on an older state, they count for nothing"
@@ -33,6 +35,7 @@ class Walk:
         service: Service[Any],
         place: Place,
         head: Head,
+        earlier: InputReader,
         partitions: int,
         justifier: Justifier,
         report: Report,
@@ -40,6 +43,7 @@ class Walk:
         self.service = service
         self.place = place
         self.head = head
+        self.earlier = earlier
         self.partitions = partitions
         self.justifier = justifier
         self.report = report
@@ -47,6 +51,8 @@ class Walk:
         self.mark: bytes | None = None
         self.store = MemoryStore(service.tables, service.lookups)
         self.bodies: dict[UUID, bytes] = {}
+        self.offsets: dict[UUID, int] = {}
+        """Where the fact of each cause stands."""
         self.furthest: dict[str, int] = {}
         """By input topic, the furthest offset that a fact names."""
         kept = {need.lookup.table for need in service.replay_needs(())}
@@ -121,6 +127,7 @@ class Walk:
             what = f"{where}: the account belongs to another partition"
             self.report.find(Check.CHAINS, account, what, RESTORE)
         self.bodies[fact.cause_id] = fact.body
+        self.offsets.setdefault(fact.cause_id, walked.offset)
 
     async def _state(self, batch: Sequence[Walked], inputs: Sequence[Input]) -> Any:
         """All that the service needs to decide these inputs and to fold these facts."""
@@ -133,7 +140,31 @@ class Walk:
                 need = need._replace(values=[*known.values, *need.values])  # noqa: PLW2901
             needs[need.lookup] = need
         loaded = await self.store.load(self.place.topic, [], list(needs.values()))
-        return self.service.state(loaded.rows)
+        passed = await self._passed(batch, needs.values())
+        return self.service.state({**loaded.rows, **passed})
+
+    async def _passed(self, batch: Sequence[Walked], needs: Iterable[Need]) -> Rows:
+        """The rows that deciding takes and that have passed: made again from the facts themselves.
+
+        A return, say, is decided on the award of its purchase, which may stand anywhere before it.
+        """
+        now = {walked.fact.cause_id for walked in batch}
+        rows: dict[Lookup, Sequence[Row]] = {}
+        for lookup, values, _ in needs:
+            if lookup.table in self.passing and lookup.by == lookup.table.key:
+                wanted = [
+                    self.offsets[key] for key in values if key in self.offsets and key not in now
+                ]
+                if wanted:
+                    rows[lookup] = await self._made_again(lookup.table, wanted)
+        return rows
+
+    async def _made_again(self, table: Table, offsets: Iterable[int]) -> Sequence[Row]:
+        state = self.service.state({})
+        for record in (await self.earlier.at(offsets)).values():
+            with contextlib.suppress(InvariantError):  # told when the fact itself was folded
+                state.evolve(decoded(record, dict(record.headers)))
+        return list(state.writes().get(table, ()))
 
     def rows(self, table: Table) -> dict[Any, Any]:
         """The rows of a table that is kept, by key."""

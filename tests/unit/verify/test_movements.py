@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cli.verify import partition
 from cli.verify.report import Check
 from services.redeem.service import cause_of
 from shared.events import registry
@@ -71,6 +72,15 @@ def test_a_life_with_everything_is_clean(ledger: MemoryLedger):
     written = {dict(r.headers)["ce_type"].decode() for r in ledger.records(LEDGER.name, ANN)}
     wanted = {HELD, CAPTURED, RELEASED, LAPSED, CANCELLED, CLAWED_BACK, DEDUCTED}
     assert wanted <= written
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 7])
+def test_a_decision_may_rest_on_any_earlier_fact(
+    ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch, at_once: int
+):
+    """A return on the award of its purchase, however long ago that was walked past."""
+    monkeypatch.setattr(partition, "RECORDS_AT_ONCE", at_once)
+    assert verified(ledger).findings == []
 
 
 DAMAGE: list[tuple[str, dict[str, Any], Check]] = [
