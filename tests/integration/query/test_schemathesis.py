@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.query.app import create_app
+from shared.postgres.migrations import STREAM, migrate
 from shared.settings import Settings
 from tests.api import unstarted
 from tests.integration.query.ledger import Ledger, days, earned, redeem
@@ -60,6 +61,8 @@ async def fill(settings: Settings) -> None:
         await ledger.take(earned("shop:jo", 10, str(number)), days(number))
     await ledger.take(redeem("shop:jo", 25, "till-7-receipt-4711"), days(21))
     await ledger.take(redeem("shop:jo", 10**9, "too-much"), days(22))
+    async with ledger.pool.acquire() as connection:
+        await migrate(connection, "earn", [STREAM, "services.earn"])
     await ledger.pool.close()
 
 
