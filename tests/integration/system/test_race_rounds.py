@@ -21,7 +21,7 @@ from tests.polling import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROUNDS = int(os.environ.get("TESSERA_RACE_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("TESSERA_RACE_ROUNDS", "15"))
 AT_ONCE = 6
 POINTS = 100
 CALLERS = 8
