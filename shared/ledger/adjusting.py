@@ -11,18 +11,9 @@ from shared.events.base import INSTANT_END
 from shared.events.commands import AdjustPoints, Direction
 from shared.events.facts import RefusalReason
 from shared.events.movements import PointsAdded, PointsDeducted, RequestRefused
-from shared.ledger.account import (
-    Account,
-    Debit,
-    DebitKind,
-    Due,
-    InvariantError,
-    Lot,
-    in_utc,
-    opened,
-)
-from shared.ledger.covering import Short, allocate, covering_order, coverings, covers_of, shares
-from shared.ledger.draft import Draft
+from shared.ledger.account import Account, DebitKind, in_utc, opened
+from shared.ledger.covering import Short, allocate, covering_order, coverings, shares
+from shared.ledger.draft import Draft, new_debit, new_lot
 from shared.ledger.refusing import CORRECTING, Refusing
 from shared.program.model import Program
 from shared.program.validity import Validity
@@ -80,8 +71,7 @@ def _add(
     )
     if account is None or not account.due:
         return added
-    draft = _with_lot(account, added, t)
-    covers = coverings(draft.account(account.last_at, added=added.points), t)
+    covers = coverings(_with_lot(account, added, t).account(account.last_at), t)
     return added.model_copy(update={"covers": covers})
 
 
@@ -94,26 +84,10 @@ def _expiry(program: Program, t: datetime) -> datetime | None:
 
 
 def _with_lot(account: Account, fact: PointsAdded, t: datetime) -> Draft:
+    lot = new_lot(account, fact.lot_id, fact.brand, fact.points, t)
+    expires_at = in_utc(fact.expires_at) if fact.expires_at else None
     draft = Draft(account)
-    if fact.lot_id in account.lots:
-        raise InvariantError(f"{account.key}: lot {fact.lot_id} is added twice")
-    draft.put_lot(
-        Lot(
-            account=account.key,
-            lot_id=fact.lot_id,
-            brand=fact.brand,
-            receipt_id=None,
-            original=fact.points,
-            free=fact.points,
-            used=0,
-            expired=0,
-            clawed=0,
-            occurred_at=t,
-            active_from=in_utc(fact.active_from),
-            expires_at=in_utc(fact.expires_at) if fact.expires_at else None,
-            order=account.version + 1,
-        )
-    )
+    draft.add_lot(lot._replace(active_from=in_utc(fact.active_from), expires_at=expires_at))
     return draft
 
 
@@ -121,7 +95,7 @@ def points_added(account: Account | None, fact: PointsAdded, t: datetime) -> Acc
     """A new lot; it opens an account that there was not."""
     draft = _with_lot(opened(fact.account, t) if account is None else account, fact, t)
     draft.cover(fact.covers)
-    return draft.account(t, added=fact.points)
+    return draft.account(t)
 
 
 def _deduct(
@@ -148,23 +122,7 @@ def _deduct(
 
 def points_deducted(account: Account, fact: PointsDeducted, t: datetime) -> Account:
     """A debit; what no lot covers yet is due, for ever."""
-    if fact.debit_id in account.debits:
-        raise InvariantError(f"{account.key}: debit {fact.debit_id} is made twice")
+    made, kind = fact.debit_id, DebitKind.ADJUSTMENT
     draft = Draft(account)
-    draft.use(fact.allocation)
-    draft.put_debit(
-        Debit(
-            account=account.key,
-            debit_id=fact.debit_id,
-            kind=DebitKind.ADJUSTMENT,
-            amount=fact.points,
-            covered=fact.points - fact.due,
-            owed=(Due(fact.due, None),) if fact.due else (),
-            waived=0,
-            allocation=covers_of(fact.allocation),
-            made_at=t,
-            order=account.version + 1,
-            original=fact.points,
-        )
-    )
+    draft.add_debit(new_debit(account, made, kind, fact.points, fact.allocation, t, due=fact.due))
     return draft.account(t)

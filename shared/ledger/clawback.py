@@ -78,12 +78,10 @@ def cancel_award(
 ) -> PointsClawedBack | RequestRefused:
     """All that is left to claw of a pending lot, or why not. Needs what `claw_back` needs."""
     refusing = Refusing(command, command.lot_id)
-    if blocked := refusing.unless_open(account, GIVING_BACK):
-        return blocked
-    assert account is not None
-    lot = account.lots.get(command.lot_id)
-    if lot is None:
-        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    found = refusing.lot_of(account)
+    if isinstance(found, RequestRefused):
+        return found
+    account, lot = found
     points = lot.original - lot.clawed
     if lot.active_from <= t or not points:
         return refusing.because(RefusalReason.LOT_NOT_PENDING)

@@ -13,7 +13,7 @@ from shared.events.movements import AwardConfirmed, LotExtended, LotReinstated, 
 from shared.ledger.account import Account, InvariantError, in_utc
 from shared.ledger.covering import coverings
 from shared.ledger.draft import Draft
-from shared.ledger.refusing import GIVING_BACK, Refusing
+from shared.ledger.refusing import Refusing
 
 
 def extend(
@@ -21,12 +21,10 @@ def extend(
 ) -> LotExtended | RequestRefused:
     """A later date for a lot that is not past it, or why not. Needs the lot."""
     refusing = Refusing(command, command.lot_id)
-    if blocked := refusing.unless_open(account, GIVING_BACK):
-        return blocked
-    assert account is not None
-    lot = account.lots.get(command.lot_id)
-    if lot is None:
-        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    found = refusing.lot_of(account)
+    if isinstance(found, RequestRefused):
+        return found
+    account, lot = found
     if lot.is_past(t):
         return refusing.because(RefusalReason.LOT_EXPIRED)
     if lot.expires_at is None or command.expires_at <= lot.expires_at:
@@ -59,12 +57,10 @@ def reinstate(
     Needs the lot.
     """
     refusing = Refusing(command, command.lot_id)
-    if blocked := refusing.unless_open(account, GIVING_BACK):
-        return blocked
-    assert account is not None
-    lot = account.lots.get(command.lot_id)
-    if lot is None:
-        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    found = refusing.lot_of(account)
+    if isinstance(found, RequestRefused):
+        return found
+    account, lot = found
     if lot.expires_at is None or not lot.is_past(t) or not lot.expired:
         return refusing.because(RefusalReason.LOT_NOT_EXPIRED)
     if command.expires_at <= max(t, lot.active_from):
@@ -104,12 +100,10 @@ def confirm(
 ) -> AwardConfirmed | RequestRefused:
     """A pending lot that is active from now on, or why not. Needs the lot."""
     refusing = Refusing(command, command.lot_id)
-    if blocked := refusing.unless_open(account, GIVING_BACK):
-        return blocked
-    assert account is not None
-    lot = account.lots.get(command.lot_id)
-    if lot is None:
-        return refusing.because(RefusalReason.LOT_UNKNOWN)
+    found = refusing.lot_of(account)
+    if isinstance(found, RequestRefused):
+        return found
+    account, lot = found
     if lot.active_from <= t or lot.is_past(t):
         return refusing.because(RefusalReason.LOT_NOT_PENDING)
     return AwardConfirmed(

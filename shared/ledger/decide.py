@@ -7,7 +7,6 @@ bug or damaged state.
 """
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from shared.events.commands import RedeemPoints
@@ -17,12 +16,11 @@ from shared.events.facts import (
     PointsEarned,
     PointsRedeemed,
     RedemptionRefused,
-    RefusalReason,
 )
-from shared.ledger.account import Account, Status
-from shared.ledger.covering import Short, allocate, shares
+from shared.ledger.account import Account
+from shared.ledger.cash_off import grant
 from shared.program.model import Program
-from shared.program.redemption import Refused, cash_off
+from shared.program.redemption import Refused
 
 
 def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsCredited:
@@ -68,48 +66,28 @@ def redeem(
     Refusals take the precedence of `RefusalReason`. `program` is the version in force at t, if
     there is one. Needs all lots with free points.
     """
-    refused = partial(_refused, command, redemption_id)
-    if program is None:
-        return refused(RefusalReason.PROGRAM_UNKNOWN)
-    if account is None:
-        return refused(RefusalReason.ACCOUNT_UNKNOWN)
-    if account.status is not Status.ACTIVE:
-        return refused(RefusalReason.ACCOUNT_BLOCKED)
-    spendable = account.spendable(t)
-    available = sum([lot.free for lot in spendable])
-    rules = program.redemption.cash_off
-    offer = cash_off(rules, command.points, available, command.order_minor)
-    if isinstance(offer, Refused):
-        return refused(offer.reason, **offer.numbers)
-    allocation = allocate(spendable, offer.points)
-    if isinstance(allocation, Short):
-        if allocation.limit is not None:
-            return refused(RefusalReason.LIMIT_REACHED, limit=allocation.limit)
-        return refused(
-            RefusalReason.INSUFFICIENT_POINTS,
-            available=allocation.available,
-            missing=allocation.missing,
-        )
+    granted = grant(account, command, program, t)
+    if isinstance(granted, Refused):
+        return _refused(command, redemption_id, granted)
+    assert program is not None
     return PointsRedeemed(
         account=command.account,
         redemption_id=redemption_id,
         asked=command.points,
-        points=offer.points,
-        value_minor=offer.value_minor,
+        points=granted.points,
+        value_minor=granted.value_minor,
         money=program.money,
         order_minor=command.order_minor,
         program_version=program.version,
-        allocation=shares(allocation),
+        allocation=granted.allocation,
     )
 
 
-def _refused(
-    command: RedeemPoints, redemption_id: UUID, reason: RefusalReason, **numbers: int
-) -> RedemptionRefused:
+def _refused(command: RedeemPoints, redemption_id: UUID, why: Refused) -> RedemptionRefused:
     named = {
         "account": command.account,
         "redemption_id": redemption_id,
         "asked": command.points,
-        "reason": reason,
+        "reason": why.reason,
     }
-    return RedemptionRefused.model_validate({**named, **numbers})
+    return RedemptionRefused.model_validate({**named, **why.numbers})

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from shared.events.facts import LotShare
 from shared.events.movements import Covering
-from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot
+from shared.ledger.account import Account, Debit, DebitKind, Due, InvariantError, Lot
+from shared.ledger.covering import covers_of
 
 Sums = tuple[int, ...]
 """In the order of `Account.sums`, from `redeemed` on."""
@@ -27,6 +28,7 @@ class Draft:
         self.lots = dict(account.lots)
         self.debits = dict(account.debits)
         self._moved = NOTHING
+        self._added = 0
 
     def lot(self, lot_id: UUID) -> Lot:
         """A lot, which must be loaded."""
@@ -56,13 +58,23 @@ class Draft:
         self._move(of_debit(debit), of_debit(known) if known is not None else NOTHING)
         self.debits[debit.debit_id] = debit
 
-    def use(self, allocation: Iterable[LotShare], active_at: datetime | None = None) -> None:
-        """Points of lots are used by a new debit; of active lots only, if it says when."""
-        for share in allocation:
-            lot = self.lot(share.lot_id)
+    def add_lot(self, lot: Lot) -> None:
+        """A lot that there was not, of points that were added."""
+        if lot.lot_id in self.lots:
+            raise InvariantError(f"{self.before.key}: lot {lot.lot_id} is made twice")
+        self.put_lot(lot)
+        self._added += lot.original
+
+    def add_debit(self, debit: Debit, active_at: datetime | None = None) -> None:
+        """A debit that there was not; it uses points of lots, only active ones if it says when."""
+        if debit.debit_id in self.debits:
+            raise InvariantError(f"{self.before.key}: debit {debit.debit_id} is made twice")
+        for lot_id, points in debit.allocation:
+            lot = self.lot(lot_id)
             if active_at is not None and not lot.is_active(active_at):
-                raise InvariantError(f"{self.before.key}: lot {share.lot_id} is not active")
-            self.put_lot(lot.moved(free=-share.points, used=share.points))
+                raise InvariantError(f"{self.before.key}: lot {lot_id} is not active")
+            self.put_lot(lot.moved(free=-points, used=points))
+        self.put_debit(debit)
 
     def cover(self, coverings: Iterable[Covering]) -> None:
         """Free points of lots cover what is due of debits."""
@@ -70,8 +82,8 @@ class Draft:
             self.put_lot(self.lot(lot_id).moved(free=-points, used=points))
             self.put_debit(self.debit(debit_id).covered_by(lot_id, points))
 
-    def account(self, t: datetime, *, added: int = 0) -> Account:
-        """The account after one fact, decided at t; `added` are points of a new lot."""
+    def account(self, t: datetime) -> Account:
+        """The account after one fact, decided at t."""
         redeemed, expired, clawed, written_off, free, due, held, held_waived, _, deducted = map(
             add, self.before.sums[1:], self._moved
         )
@@ -86,7 +98,7 @@ class Draft:
             due=due,
             held=held,
             held_waived=held_waived,
-            added=self.before.added + added,
+            added=self.before.added + self._added,
             deducted=deducted,
             lots=self.lots,
             debits=self.debits,
@@ -94,6 +106,51 @@ class Draft:
 
     def _move(self, after: Sums, before: Sums) -> None:
         self._moved = tuple(map(add, self._moved, map(sub, after, before)))
+
+
+def new_lot(account: Account, lot_id: UUID, brand: str, points: int, t: datetime) -> Lot:
+    """A lot for an account: all of it free, active from t, without a date and without a receipt."""
+    return Lot(
+        account=account.key,
+        lot_id=lot_id,
+        brand=brand,
+        receipt_id=None,
+        original=points,
+        free=points,
+        used=0,
+        expired=0,
+        clawed=0,
+        occurred_at=t,
+        active_from=t,
+        expires_at=None,
+        order=account.version + 1,
+    )
+
+
+def new_debit(
+    account: Account,
+    debit_id: UUID,
+    kind: DebitKind,
+    points: int,
+    allocation: Iterable[LotShare],
+    t: datetime,
+    *,
+    due: int = 0,
+) -> Debit:
+    """A debit for an account, covered by the lots that a decision names; the rest is `due`."""
+    return Debit(
+        account=account.key,
+        debit_id=debit_id,
+        kind=kind,
+        amount=points,
+        covered=points - due,
+        owed=(Due(due, None),) if due else (),
+        waived=0,
+        allocation=covers_of(allocation),
+        made_at=t,
+        order=account.version + 1,
+        original=points,
+    )
 
 
 def of_lot(lot: Lot) -> Sums:

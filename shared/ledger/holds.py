@@ -26,13 +26,13 @@ from shared.ledger.account import (
     InvariantError,
     in_utc,
 )
-from shared.ledger.covering import Short, allocate, covers_of, shares
-from shared.ledger.draft import Draft
+from shared.ledger.cash_off import grant
+from shared.ledger.draft import Draft, new_debit
 from shared.ledger.giving_back import give_back, take_back
-from shared.ledger.refusing import CORRECTING, GIVING_BACK, SPENDING, Refusing
+from shared.ledger.refusing import CORRECTING, GIVING_BACK, Refusing
 from shared.program.model import Program
 from shared.program.policies import Holds
-from shared.program.redemption import Refused, cash_off
+from shared.program.redemption import Refused
 
 Closing = CapturePoints | ReleasePoints
 
@@ -49,32 +49,24 @@ def hold(
     Needs all lots with free points and all open holds.
     """
     refusing = Refusing(command, hold_id, command.points)
-    if program is None:
-        return refusing.because(RefusalReason.PROGRAM_UNKNOWN)
-    if blocked := refusing.unless_open(account, SPENDING):
-        return blocked
+    granted = grant(account, command, program, t)
+    if isinstance(granted, Refused):
+        return refusing.offered(granted)
     assert account is not None
-    spendable = account.spendable(t)
-    available = sum([lot.free for lot in spendable])
-    offer = cash_off(program.redemption.cash_off, command.points, available, command.order_minor)
-    if isinstance(offer, Refused):
-        return refusing.offered(offer)
-    allocation = allocate(spendable, offer.points)
-    if isinstance(allocation, Short):
-        return refusing.short(allocation)
+    assert program is not None
     if limited := _limited(refusing, account, command, program.redemption.holds):
         return limited
     return PointsHeld(
         account=command.account,
         hold_id=hold_id,
         asked=command.points,
-        points=offer.points,
-        value_minor=offer.value_minor,
+        points=granted.points,
+        value_minor=granted.value_minor,
         money=program.money,
         order_minor=command.order_minor,
         program_version=program.version,
         lapses_at=t + _time_to_live(command, program.redemption.holds),
-        allocation=shares(allocation),
+        allocation=granted.allocation,
     )
 
 
@@ -102,29 +94,12 @@ def _limited(
 def held(account: Account, fact: PointsHeld, t: datetime) -> Account:
     """A debit that is an open hold, covered whole by the lots that the decision names."""
     lapses_at = in_utc(fact.lapses_at)
-    if fact.hold_id in account.debits or lapses_at <= t:
-        raise InvariantError(f"{account.key}: hold {fact.hold_id} is made twice, or too late")
+    if lapses_at <= t:
+        raise InvariantError(f"{account.key}: hold {fact.hold_id} is made too late")
+    debit = new_debit(account, fact.hold_id, DebitKind.HOLD, fact.points, fact.allocation, t)
+    debit = debit._replace(value_minor=fact.value_minor, money=fact.money)
     draft = Draft(account)
-    draft.use(fact.allocation, t)
-    draft.put_debit(
-        Debit(
-            account=account.key,
-            debit_id=fact.hold_id,
-            kind=DebitKind.HOLD,
-            amount=fact.points,
-            covered=fact.points,
-            owed=(),
-            waived=0,
-            allocation=covers_of(fact.allocation),
-            made_at=t,
-            order=account.version + 1,
-            original=fact.points,
-            value_minor=fact.value_minor,
-            money=fact.money,
-            state=HoldState.OPEN,
-            lapses_at=lapses_at,
-        )
-    )
+    draft.add_debit(debit._replace(state=HoldState.OPEN, lapses_at=lapses_at), active_at=t)
     return draft.account(t)
 
 

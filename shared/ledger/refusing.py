@@ -8,7 +8,7 @@ from shared.events.base import POINTS_MAX
 from shared.events.commands import Command
 from shared.events.facts import RefusalReason, ReturnAssessed
 from shared.events.movements import RequestRefused
-from shared.ledger.account import Account, Status
+from shared.ledger.account import Account, Lot, Status
 from shared.ledger.covering import Short
 from shared.program.redemption import Refused
 
@@ -19,6 +19,14 @@ CORRECTING = (Status.ACTIVE, Status.EARN_ONLY)
 """In which holds are captured and operators adjust."""
 GIVING_BACK = (Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN)
 """In which points come back or are clawed back, and dates are moved."""
+
+
+def by_guard(short: Short) -> Refused:
+    """Why the guard of debits lets no such debit pass."""
+    if short.limit is not None:
+        return Refused(RefusalReason.LIMIT_REACHED, {"limit": short.limit})
+    numbers = {"available": short.available, "missing": short.missing}
+    return Refused(RefusalReason.INSUFFICIENT_POINTS, numbers)
 
 
 class Refusing:
@@ -49,7 +57,7 @@ class Refusing:
         )
 
     def offered(self, refused: Refused) -> RequestRefused:
-        """Refused by the program's terms of cash off."""
+        """Refused by the program's terms of cash off, or by the guard of debits."""
         return self._refused(refused.reason, refused.numbers)
 
     def nothing(self) -> RequestRefused:
@@ -58,11 +66,7 @@ class Refusing:
 
     def short(self, short: Short) -> RequestRefused:
         """Refused by the guard of debits."""
-        if short.limit is not None:
-            return self.because(RefusalReason.LIMIT_REACHED, limit=short.limit)
-        return self.because(
-            RefusalReason.INSUFFICIENT_POINTS, available=short.available, missing=short.missing
-        )
+        return self.offered(by_guard(short))
 
     def unless_open(
         self, account: Account | None, allowed: Collection[Status]
@@ -73,3 +77,13 @@ class Refusing:
         if account.status not in allowed:
             return self.because(RefusalReason.ACCOUNT_BLOCKED)
         return None
+
+    def lot_of(self, account: Account | None) -> tuple[Account, Lot] | RequestRefused:
+        """The account and its lot that the request is about; refused if there is none."""
+        if blocked := self.unless_open(account, GIVING_BACK):
+            return blocked
+        assert account is not None
+        lot = account.lots.get(self.subject)
+        if lot is None:
+            return self.because(RefusalReason.LOT_UNKNOWN)
+        return account, lot

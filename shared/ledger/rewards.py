@@ -28,8 +28,8 @@ from shared.events.rewards import (
 )
 from shared.ledger.account import Account, Debit, DebitKind, HoldState, InvariantError
 from shared.ledger.claims import Claim, ClaimState, Errand
-from shared.ledger.covering import Short, allocate, covers_of, shares
-from shared.ledger.draft import Draft
+from shared.ledger.covering import Short, allocate, shares
+from shared.ledger.draft import Draft, new_debit
 from shared.ledger.giving_back import give_back, take_back
 from shared.ledger.refusing import GIVING_BACK, SPENDING, Refusing
 from shared.program.model import Program
@@ -120,26 +120,10 @@ def reserved(account: Account, fact: RewardReserved, t: datetime) -> Account:
 def _with_debit(
     account: Account, fact: RewardReserved | RewardIssued, state: HoldState, t: datetime
 ) -> Account:
-    if fact.redemption_id in account.debits:
-        raise InvariantError(f"{account.key}: reward {fact.redemption_id} is redeemed twice")
+    made, kind = fact.redemption_id, DebitKind.REWARD
+    debit = new_debit(account, made, kind, fact.points, fact.allocation, t)
     draft = Draft(account)
-    draft.use(fact.allocation, t)
-    draft.put_debit(
-        Debit(
-            account=account.key,
-            debit_id=fact.redemption_id,
-            kind=DebitKind.REWARD,
-            amount=fact.points,
-            covered=fact.points,
-            owed=(),
-            waived=0,
-            allocation=covers_of(fact.allocation),
-            made_at=t,
-            order=account.version + 1,
-            original=fact.points,
-            state=state,
-        )
-    )
+    draft.add_debit(debit._replace(state=state), active_at=t)
     return draft.account(t)
 
 

@@ -21,9 +21,9 @@ from shared.events.rewards import (
     UnitReturned,
     UnitTaken,
 )
-from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, opened
+from shared.ledger.account import Account, DebitKind, InvariantError, opened
 from shared.ledger.covering import Short, allocate
-from shared.ledger.draft import Draft
+from shared.ledger.draft import Draft, new_debit, new_lot
 from shared.ledger.giving_back import give_back, take_back
 from shared.ledger.refusing import Refusing
 from shared.program.model import Program
@@ -92,27 +92,9 @@ def _unfit(
 def stock_added(account: Account | None, fact: StockAdded, t: datetime) -> Account:
     """A new lot of units; it opens a stock that there was not."""
     before = opened(fact.account, t) if account is None else account
-    if fact.lot_id in before.lots:
-        raise InvariantError(f"{before.key}: lot {fact.lot_id} is put in stock twice")
     draft = Draft(before)
-    draft.put_lot(
-        Lot(
-            account=before.key,
-            lot_id=fact.lot_id,
-            brand=fact.brand,
-            receipt_id=None,
-            original=fact.units,
-            free=fact.units,
-            used=0,
-            expired=0,
-            clawed=0,
-            occurred_at=t,
-            active_from=t,
-            expires_at=None,
-            order=before.version + 1,
-        )
-    )
-    return draft.account(t, added=fact.units)
+    draft.add_lot(new_lot(before, fact.lot_id, fact.brand, fact.units, t))
+    return draft.account(t)
 
 
 def take(
@@ -141,25 +123,9 @@ def take(
 
 def unit_taken(account: Account, fact: UnitTaken, t: datetime) -> Account:
     """A debit of one unit."""
-    if fact.unit_id in account.debits:
-        raise InvariantError(f"{account.key}: unit {fact.unit_id} is taken twice")
+    unit = [LotShare(lot_id=fact.lot_id, points=1)]
     draft = Draft(account)
-    draft.use([LotShare(lot_id=fact.lot_id, points=1)], t)
-    draft.put_debit(
-        Debit(
-            account=account.key,
-            debit_id=fact.unit_id,
-            kind=DebitKind.REWARD,
-            amount=1,
-            covered=1,
-            owed=(),
-            waived=0,
-            allocation=((fact.lot_id, 1),),
-            made_at=t,
-            order=account.version + 1,
-            original=1,
-        )
-    )
+    draft.add_debit(new_debit(account, fact.unit_id, DebitKind.REWARD, 1, unit, t), active_at=t)
     return draft.account(t)
 
 
