@@ -4,13 +4,13 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic_core import to_json
 
 from services.query.answers import Health
 from services.query.context import Context, Parts
 from services.query.limits import READY_SECONDS
 from services.query.metrics import Scrape, rendered
 from services.query.problems import Code, Problem, documented
+from services.query.told import as_json
 from shared.events.topics import LEDGER
 from shared.stream.store import StoreUnavailable
 
@@ -24,7 +24,7 @@ LEDGERS = "SELECT DISTINCT ledger_id FROM redeem.stream_position WHERE topic = $
 @router.get("/health/live", summary="Is the process alive", response_model=Health)
 async def live() -> Response:
     """Answers as long as the process does; says nothing about servers."""
-    return Response(to_json({"status": "live", "checks": {}}), media_type="application/json")
+    return as_json({"status": "live", "checks": {}})
 
 
 @router.get(
@@ -42,7 +42,7 @@ async def ready(parts: Parts) -> Response:
     }
     if any(found != OK for found in checks.values()):
         raise Problem(Code.NOT_READY, checks=checks)
-    return Response(to_json({"status": "ready", "checks": checks}), media_type="application/json")
+    return as_json({"status": "ready", "checks": checks})
 
 
 @router.get(

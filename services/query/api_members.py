@@ -3,14 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic_core import to_json
+from fastapi import APIRouter, Request, Response
 
 from services.query.answers import Balances, Entries, Expiries, Lots, LotState
 from services.query.context import (
-    Context,
     MemberId,
     Parts,
     ProgramName,
@@ -19,54 +17,34 @@ from services.query.context import (
     token_header,
     token_parameters,
 )
-from services.query.limits import CURSOR_LENGTH_MAX, PAGE_DEFAULT, PAGE_MAX
-from services.query.problems import Code, Problem, documented
-from services.query.reading import BALANCES, ENTRIES, EXPIRIES, LOTS, Snapshot
-from services.query.settling import UNSETTLED, account_at, balances_row, expiry_rows, lot_rows
-from services.query.tokens import HEADER
+from services.query.limits import PAGE_DEFAULT
+from services.query.pages import PAGE_PROBLEMS, READ_PROBLEMS, Cursor, Limit, number_of
+from services.query.problems import Code, Problem
+from services.query.reading import ENTRIES, EXPIRIES, LOTS
+from services.query.settling import expiry_rows, lot_rows
+from services.query.told import of_member
 from shared.events.base import EPOCH
-from shared.ledger.account import Account
 
 router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members"])
 
-BIGINT_MAX = 2**63 - 1
 MICROSECOND = timedelta(microseconds=1)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Stands for the date of lots that never expire, here and in the statement."""
 BEFORE_ALL = (EPOCH, 0)
-
-UNREAD = (Code.PROGRAM_UNKNOWN, Code.ACCOUNT_UNKNOWN)
-AWAY = (Code.POSTGRES_UNAVAILABLE, Code.KAFKA_UNAVAILABLE, Code.NOT_CAUGHT_UP)
-PROBLEMS = documented(*UNREAD, Code.TOKEN_MALFORMED, Code.BUSY, *AWAY)
-PAGE_PROBLEMS = documented(
-    *UNREAD, Code.TOKEN_MALFORMED, Code.CURSOR_MALFORMED, Code.INVALID, Code.BUSY, *AWAY
-)
-
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Most rows of the page")]
-Cursor = Annotated[
-    str | None, Query(max_length=CURSOR_LENGTH_MAX, description="`next` of the page before")
-]
 
 
 @router.get(
     "",
     summary="Balances of a member",
     response_model=Balances,
-    responses={200: token_header(), **PROBLEMS},
+    responses={200: token_header(), **READ_PROBLEMS},
     openapi_extra=token_parameters(),
 )
 async def balances(request: Request, program: ProgramName, member: MemberId) -> Response:
     """What the member has now, what comes next, and the totals of the account's life."""
     parts = context_of(request)
     account = account_of(program, member)
-    tokens = parts.tokens(request)
-    snapshot = await parts.reader.read(BALANCES, account, tokens=tokens)
-    if not snapshot.is_open:
-        raise await parts.unknown(program)
-    row: Mapping[str, Any] = snapshot.rows[0]
-    if row["unsettled"]:
-        snapshot, settled = await _settled(request, parts, account)
-        row = balances_row(settled, snapshot.rows[0]["as_of"])
+    snapshot, row = await parts.balances(request, account)
     available, pending, held, deficit = (
         row["available"],
         row["pending"],
@@ -74,11 +52,10 @@ async def balances(request: Request, program: ProgramName, member: MemberId) -> 
         row["deficit"],
     )
     next_at = row["next_at"]
-    return _answer(
+    return of_member(
+        account,
         snapshot,
         {
-            "program": program,
-            "member": member,
             "available": available,
             "held": held,
             "pending": pending,
@@ -112,13 +89,12 @@ async def entries(
     cursor: Cursor = None,
 ) -> Response:
     """Every fact of the account, with what it did to the balance and why."""
-    before = _number(cursor) if cursor is not None else BIGINT_MAX
-    snapshot = await _read(request, parts, program, member, ENTRIES, before, limit + 1)
+    account = account_of(program, member)
+    snapshot = await parts.read(request, ENTRIES, account, number_of(cursor), limit + 1)
     rows = [row for row in snapshot.rows if row["entry"] is not None]
     shown = [_entry(row) for row in rows[:limit]]
     following = str(shown[-1]["version"]) if len(rows) > limit else None
-    page = {"program": program, "member": member, "entries": shown, "next": following}
-    return _answer(snapshot, page)
+    return of_member(account, snapshot, {"entries": shown, "next": following})
 
 
 @router.get(
@@ -138,16 +114,15 @@ async def lots(
 ) -> Response:
     """Lots with points left, soonest expiry first, then oldest, never-expiring last."""
     after = _place(cursor) if cursor is not None else BEFORE_ALL
-    snapshot = await _read(request, parts, program, member, LOTS, *after, limit + 1)
+    account = account_of(program, member)
+    snapshot = await parts.read(request, LOTS, account, *after, limit + 1)
     rows: list[Mapping[str, Any]] = [row for row in snapshot.rows if row["lot_id"] is not None]
     if snapshot.rows[0]["unsettled"]:
-        snapshot, settled = await _settled(request, parts, account_of(program, member))
+        snapshot, settled = await parts.settled(request, account)
         rows = list(lot_rows(settled, snapshot.rows[0]["as_of"], after))[: limit + 1]
     shown = [_lot(row) for row in rows[:limit]]
     following = _lot_cursor(rows[limit - 1]) if len(rows) > limit else None
-    return _answer(
-        snapshot, {"program": program, "member": member, "lots": shown, "next": following}
-    )
+    return of_member(account, snapshot, {"lots": shown, "next": following})
 
 
 @router.get(
@@ -167,10 +142,11 @@ async def expiries(
 ) -> Response:
     """Points that are gone unless they are spent, by date, soonest first."""
     after = _instant(cursor) if cursor is not None else EPOCH
-    snapshot = await _read(request, parts, program, member, EXPIRIES, after, limit + 1)
+    account = account_of(program, member)
+    snapshot = await parts.read(request, EXPIRIES, account, after, limit + 1)
     rows: list[Mapping[str, Any]] = [row for row in snapshot.rows if row["expires_at"] is not None]
     if snapshot.rows[0]["unsettled"]:
-        snapshot, settled = await _settled(request, parts, account_of(program, member))
+        snapshot, settled = await parts.settled(request, account)
         rows = list(expiry_rows(settled, snapshot.rows[0]["as_of"], after))[: limit + 1]
     shown = [
         {
@@ -182,32 +158,7 @@ async def expiries(
         for row in rows[:limit]
     ]
     following = str(_micros(shown[-1]["at"])) if len(rows) > limit else None
-    return _answer(
-        snapshot, {"program": program, "member": member, "expiries": shown, "next": following}
-    )
-
-
-async def _read(
-    request: Request, parts: Parts, program: str, member: str, statement: str, *arguments: object
-) -> Snapshot:
-    account = account_of(program, member)
-    snapshot = await parts.reader.read(statement, account, *arguments, tokens=parts.tokens(request))
-    if not snapshot.is_open:
-        raise await parts.unknown(program)
-    return snapshot
-
-
-async def _settled(request: Request, parts: Context, account: str) -> tuple[Snapshot, Account]:
-    """The account after what dates have brought about, in memory."""
-    snapshot = await parts.reader.read(UNSETTLED, account, tokens=parts.tokens(request))
-    return snapshot, account_at(snapshot.rows[0])
-
-
-def _answer(snapshot: Snapshot, content: dict[str, Any]) -> Response:
-    token = str(snapshot.token)
-    content["token"] = token
-    content["as_of"] = snapshot.rows[0]["as_of"]
-    return Response(to_json(content), headers={HEADER: token}, media_type="application/json")
+    return of_member(account, snapshot, {"expiries": shown, "next": following})
 
 
 def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,21 +197,15 @@ def _lot_cursor(row: Mapping[str, Any]) -> str:
 
 def _place(cursor: str) -> tuple[datetime, int]:
     at, _, order = cursor.partition("-")
-    return _instant(at), _number(order)
+    return _instant(at), number_of(order)
 
 
 def _instant(cursor: str) -> datetime:
     try:
-        return EPOCH + _number(cursor) * MICROSECOND
+        return EPOCH + number_of(cursor) * MICROSECOND
     except OverflowError:
         raise Problem(Code.CURSOR_MALFORMED) from None
 
 
 def _micros(instant: datetime) -> int:
     return (instant - EPOCH) // MICROSECOND
-
-
-def _number(cursor: str) -> int:
-    if cursor.isascii() and cursor.isdigit() and int(cursor) <= BIGINT_MAX:
-        return int(cursor)
-    raise Problem(Code.CURSOR_MALFORMED)

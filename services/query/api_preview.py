@@ -6,12 +6,12 @@ from fractions import Fraction
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
-from pydantic_core import to_json
 
 from services.query.answers import Worth
 from services.query.bodies import PreviewAsked, body_of, documented_body
 from services.query.context import MemberId, Parts, ProgramName, account_of
 from services.query.problems import Code, Problem, documented, invalid
+from services.query.told import as_json
 from shared.events.upstream import Purchase
 from shared.program.earning import Award, OutOfRange, award, counters
 from shared.program.model import Program
@@ -79,9 +79,7 @@ async def preview(
     worth = award(rules, purchase, past)
     if isinstance(worth, OutOfRange):
         raise Problem(Code.OUT_OF_RANGE, worth.detail)
-    return Response(
-        to_json(_told(member, rules, asked, purchase, worth)), media_type="application/json"
-    )
+    return as_json(_told(member, rules, asked, purchase, worth))
 
 
 async def _rules(parts: Parts, program: str, asked: PreviewAsked, at: datetime) -> Program:

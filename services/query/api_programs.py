@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic_core import to_json
 
 from services.query.answers import ProgramList, ProgramSummary, ProgramVersion, PublishedVersion
 from services.query.bodies import body_of, documented_body
 from services.query.context import Parts, ProgramName, check_program
 from services.query.problems import Code, Problem, documented
+from services.query.told import as_json
 from shared.events import registry
 from shared.events.facts import ProgramPublished
 from shared.events.topics import PROGRAMS
@@ -49,7 +49,7 @@ async def programs(parts: Parts) -> Response:
     """Every program with its published versions."""
     catalogue = await parts.published.catalogue()
     found = [_summary(catalogue, name) for name in catalogue.programs]
-    return _json({"programs": found})
+    return as_json({"programs": found})
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def program(parts: Parts, program: ProgramName) -> Response:
     catalogue = await parts.published.catalogue()
     if not catalogue.versions(program):
         raise Problem(Code.PROGRAM_UNKNOWN)
-    return _json(_summary(catalogue, program))
+    return as_json(_summary(catalogue, program))
 
 
 @router.get(
@@ -82,7 +82,7 @@ async def version(parts: Parts, program: ProgramName, version: Number) -> Respon
     found = catalogue.version(program, version)
     if found is None:
         raise Problem(Code.VERSION_UNKNOWN)
-    return _json(_version(catalogue, found))
+    return as_json(_version(catalogue, found))
 
 
 @router.put(
@@ -119,7 +119,7 @@ async def publish(
         _with(catalogue, draft)
     answer = _version(catalogue, draft)
     answer["warnings"] = [message for _, message in oddities(draft)]
-    return _json(answer, 200 if known else 201)
+    return as_json(answer, 200 if known else 201)
 
 
 def _check_address(draft: Program, program: str, version: int) -> None:
@@ -176,7 +176,3 @@ def _version(catalogue: Catalogue, found: Program) -> dict[str, Any]:
         "in_force": found == live,
         "document": published(found).document,
     }
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(to_json(content), status, media_type="application/json")

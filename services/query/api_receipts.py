@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic_core import to_json
 
 from services.query.context import (
     Context,
@@ -15,10 +14,11 @@ from services.query.context import (
     token_header,
     token_parameters,
 )
+from services.query.pages import READ
 from services.query.problems import Code, Problem, documented
 from services.query.reading import RECEIPTS
 from services.query.receipts import EXAMPLE, LotNow, Receipt, found, shown
-from services.query.tokens import HEADER
+from services.query.told import of_member
 from shared.events.base import ID_LENGTH_MAX
 from shared.events.ids import receipt_cause
 
@@ -32,18 +32,7 @@ Brand = Annotated[
         description="Whose receipt it is, where several brands have one with this id",
     ),
 ]
-PROBLEMS = documented(
-    Code.PROGRAM_UNKNOWN,
-    Code.ACCOUNT_UNKNOWN,
-    Code.RECEIPT_UNKNOWN,
-    Code.RECEIPT_AMBIGUOUS,
-    Code.TOKEN_MALFORMED,
-    Code.INVALID,
-    Code.BUSY,
-    Code.POSTGRES_UNAVAILABLE,
-    Code.KAFKA_UNAVAILABLE,
-    Code.NOT_CAUGHT_UP,
-)
+PROBLEMS = documented(*READ, Code.RECEIPT_UNKNOWN, Code.RECEIPT_AMBIGUOUS, Code.INVALID)
 SHOWN: dict[str, Any] = {
     "content": {"application/json": {"examples": {"a line came back": {"value": EXAMPLE}}}}
 }
@@ -82,16 +71,9 @@ async def receipt(
     if len(rows) > 1:
         names = ", ".join(sorted(causes[row["receipt"]] for row in rows))
         raise Problem(Code.RECEIPT_AMBIGUOUS, f"name its brand: {names}")
-    row, token = rows[0], str(snapshot.token)
-    content = {
-        "program": program,
-        "member": member,
-        **shown(found(row), causes[row["receipt"]], receipt),
-        "lot": _lot(row),
-        "token": token,
-        "as_of": row["as_of"],
-    }
-    return Response(to_json(content), headers={HEADER: token}, media_type="application/json")
+    [row] = rows
+    told = shown(found(row), causes[row["receipt"]], receipt)
+    return of_member(account, snapshot, {**told, "lot": _lot(row)})
 
 
 def _lot(row: Mapping[str, Any]) -> dict[str, int] | None:

@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic_core import to_json
+from fastapi import APIRouter, Path, Request, Response
 
 from services.query.answers import OfferedRewards, StockedReward
-from services.query.api_requests import AWAY, decided
-from services.query.bodies import StockAsked, body_of, documented_body
+from services.query.bodies import StockAsked
 from services.query.context import Context, Parts, ProgramName, RewardName, context_of, stock_of
-from services.query.keys import idempotency_key, key_parameter
 from services.query.offers import Units, offered, stocks
 from services.query.outcomes import StockPut
+from services.query.pages import AWAY
 from services.query.problems import Code, Problem, documented
-from services.query.redemptions import REQUEST, Ticket
+from services.query.redemptions import REQUEST
+from services.query.told import as_json
+from services.query.writes import STATUS, TicketText, command_of, decided, keyed, ticket_of
 from shared.events.rewards import PutStock
 from shared.program.model import Program
 
@@ -43,7 +43,7 @@ async def rewards(parts: Parts, program: ProgramName) -> Response:
     found = version.redemption.rewards
     units = await stocks(parts.database, program, found)
     shown = [offered(reward, version, units, now) for reward in found]
-    return _json({"program": program, "version": version.version, "rewards": shown})
+    return as_json({"program": program, "version": version.version, "rewards": shown})
 
 
 @router.get(
@@ -61,7 +61,7 @@ async def reward(parts: Parts, program: ProgramName, reward: RewardName) -> Resp
     units = await stocks(parts.database, program, [found])
     counted = units.get(reward, Units())
     shown = offered(found, version, units, now)
-    return _json(
+    return as_json(
         {
             "program": program,
             "version": version.version,
@@ -77,28 +77,17 @@ async def reward(parts: Parts, program: ProgramName, reward: RewardName) -> Resp
     summary="Put units of a reward in stock",
     response_model=StockPut,
     responses=decided("Put in stock", *REFUSALS),
-    openapi_extra={
-        **key_parameter("delivery-2026-11-23"),
-        **documented_body(
-            "StockAsked",
-            fifty_mugs={"units": 50, **WHO},
-            codes_of_a_pool={"codes": ["9KX2-77AB", "9KX2-77AC"], **WHO},
-        ),
-    },
+    openapi_extra=keyed(
+        "StockAsked",
+        "delivery-2026-11-23",
+        fifty_mugs={"units": 50, **WHO},
+        codes_of_a_pool={"codes": ["9KX2-77AB", "9KX2-77AC"], **WHO},
+    ),
 )
 async def put(request: Request, program: ProgramName, reward: RewardName) -> Response:
     """A number of units, or the codes of a pool: each code once, for ever."""
     account = stock_of(program, reward)
-    key = idempotency_key(request)
-    asked = await body_of(request, StockAsked)
-    command = PutStock(
-        account=account,
-        idempotency_key=key,
-        units=asked.count,
-        codes=asked.codes,
-        actor=asked.actor,
-        reason=asked.reason,
-    )
+    command = await command_of(request, account, PutStock, StockAsked)
     return await context_of(request).redemptions.ask(command)
 
 
@@ -106,22 +95,18 @@ async def put(request: Request, program: ProgramName, reward: RewardName) -> Res
     "/{reward}/requests/{request_id}",
     summary="What became of units put in stock",
     response_model=StockPut,
-    responses={
-        **decided("Done", *REFUSALS, Code.IDEMPOTENCY_CONFLICT, keyed=False),
-        **documented(Code.TICKET_MALFORMED, Code.PROGRAM_UNKNOWN, Code.REQUEST_UNKNOWN),
-    },
+    responses=decided("Done", *REFUSALS, *STATUS, Code.REQUEST_UNKNOWN, keyed=False),
 )
 async def status(
     parts: Parts,
     program: ProgramName,
     reward: RewardName,
     request_id: Annotated[UUID, Path(description="The request's id")],
-    ticket: Annotated[str | None, Query(description="As the link of a 202 has it")] = None,
+    ticket: TicketText = None,
 ) -> Response:
     """As the request itself was answered, or would have been; 202 while it is not decided."""
     account = stock_of(program, reward)
-    read = None if ticket is None else Ticket.read(ticket)
-    return await parts.redemptions.status(account, request_id, read, REQUEST)
+    return await parts.redemptions.status(account, request_id, ticket_of(ticket), REQUEST)
 
 
 async def _version(parts: Context, program: str) -> tuple[Program, datetime]:
@@ -131,7 +116,3 @@ async def _version(parts: Context, program: str) -> tuple[Program, datetime]:
     if version is None:
         raise Problem(Code.PROGRAM_UNKNOWN)
     return version, now
-
-
-def _json(content: object) -> Response:
-    return Response(to_json(content), media_type="application/json")

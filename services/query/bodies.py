@@ -116,12 +116,7 @@ class StockAsked(OperatorAsked):
             raise ValueError("units or codes")
         if self.codes and (count < len(self.codes) or self.units not in {None, count}):
             raise ValueError("codes: as many as units, each of them once")
-        return self
-
-    @property
-    def count(self) -> int:
-        """How many units."""
-        return len(self.codes) or self.units or 0
+        return self if self.units is not None else self.model_copy(update={"units": count})
 
 
 class PreviewAsked(Body):

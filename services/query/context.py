@@ -1,6 +1,7 @@
 """What the routes share: the parts of the API as one value, and the readers of paths and tokens."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,11 +12,13 @@ from services.query.arrivals import Arrivals
 from services.query.connections import Database, Published
 from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
-from services.query.reading import Reader
+from services.query.reading import BALANCES, Reader, Snapshot
 from services.query.redemptions import Redemptions
 from services.query.reward_requests import RewardRequests
+from services.query.settling import UNSETTLED, account_at, balances_row
 from services.query.tokens import HEADER, Token
-from shared.events.base import ID_LENGTH_MAX, account_key, is_reserved, stock_account
+from shared.events.base import ID_LENGTH_MAX, account_key, is_reserved, split_account, stock_account
+from shared.ledger.account import Account
 from shared.settings import Settings
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -49,6 +52,30 @@ class Context:
         if any(token.partition >= self.settings.partitions for token in tokens):
             raise Problem(Code.TOKEN_MALFORMED, "there is no such partition")
         return tokens
+
+    async def read(
+        self, request: Request, statement: str, account: str, *arguments: object
+    ) -> Snapshot:
+        """A snapshot of an open account. Raises Problem, StoreUnavailable."""
+        tokens = self.tokens(request)
+        snapshot = await self.reader.read(statement, account, *arguments, tokens=tokens)
+        if not snapshot.is_open:
+            raise await self.unknown(split_account(account)[0])
+        return snapshot
+
+    async def settled(self, request: Request, account: str) -> tuple[Snapshot, Account]:
+        """The account after what dates have brought about, in memory."""
+        snapshot = await self.read(request, UNSETTLED, account)
+        return snapshot, account_at(snapshot.rows[0])
+
+    async def balances(self, request: Request, account: str) -> tuple[Snapshot, Mapping[str, Any]]:
+        """What an account holds now, also where a date has passed that no fact says yet."""
+        snapshot = await self.read(request, BALANCES, account)
+        row: Mapping[str, Any] = snapshot.rows[0]
+        if row["unsettled"]:
+            snapshot, account_now = await self.settled(request, account)
+            row = balances_row(account_now, snapshot.rows[0]["as_of"])
+        return snapshot, row
 
     async def unknown(self, program: str) -> Problem:
         """Why an account is not there: raises LogUnavailable where that cannot be said."""

@@ -302,7 +302,7 @@ def install(app: FastAPI) -> None:
 def documented(*codes: Code) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI responses of these problems, by status, with an example of each code."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for status, told in _by_status(codes).items():
+    for status, told in sorted(_by_status(codes).items()):
         examples = {
             code.value: {"summary": KINDS[code].title, "value": example(code)} for code in told
         }

@@ -20,7 +20,6 @@ from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from services.query.answers import RedemptionStatus
 from services.query.arrivals import DECISIONS, Arrivals, Decided
@@ -31,6 +30,7 @@ from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
 from services.query.reading import DECISION, Reader
 from services.query.tokens import HEADER, Token
+from services.query.told import as_json
 from shared.events import registry
 from shared.events.base import split_account, split_stock
 from shared.events.commands import (
@@ -215,8 +215,7 @@ def answer(decided: Decided, token: Token) -> Response:
     headers = {HEADER: str(token)}
     match fact:
         case PointsRedeemed():
-            told = to_json(_redeemed(decided, fact, token))
-            return Response(told, headers=headers, media_type="application/json")
+            return as_json(_redeemed(decided, fact, token), headers=headers)
         case RedemptionRefused():
             return _refused(decided, fact, token).response()
         case RequestRefused():
@@ -230,11 +229,7 @@ def answer(decided: Decided, token: Token) -> Response:
                 token=str(token),
             ).response()
         case _:
-            return Response(
-                to_json(told_of(decided, fact, token)),
-                headers=headers,
-                media_type="application/json",
-            )
+            return as_json(told_of(decided, fact, token), headers=headers)
 
 
 def _redeemed(decided: Decided, fact: PointsRedeemed, token: Token) -> dict[str, Any]:
@@ -289,12 +284,8 @@ def pending(account: str, kind: Kind, request_id: UUID, ticket: Ticket | None) -
         "status": RedemptionStatus.PENDING,
         "status_url": url,
     }
-    return Response(
-        to_json(told),
-        HTTPStatus.ACCEPTED,
-        headers={"Location": url, "Retry-After": str(RETRY_AFTER_SECONDS)},
-        media_type="application/json",
-    )
+    headers = {"Location": url, "Retry-After": str(RETRY_AFTER_SECONDS)}
+    return as_json(told, HTTPStatus.ACCEPTED, headers=headers)
 
 
 def next_command(inputs: str) -> int:

@@ -14,12 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Response
-from pydantic_core import to_json
 
 from services.query.arrivals import Arrivals, Decided
 from services.query.outcomes import told_of
+from services.query.pages import BIGINT_MAX
 from services.query.problems import Code, Problem
-from services.query.reading import CLAIMS, DECISION, Reader, Snapshot
+from services.query.reading import CLAIMS, DECISION, Reader
 from services.query.redemptions import (
     REWARD,
     Redemptions,
@@ -29,8 +29,8 @@ from services.query.redemptions import (
     pending,
 )
 from services.query.tokens import HEADER, Token
+from services.query.told import as_json, of_member
 from shared.events import registry
-from shared.events.base import split_account
 from shared.events.facts import RefusalReason
 from shared.events.ids import conclude_cause
 from shared.events.rewards import RedeemReward, RewardIssued, RewardRefused, RewardReserved
@@ -38,7 +38,6 @@ from shared.ledger.claims import ClaimState
 from shared.stream.records import partition_of_account
 
 RESERVED = registry.TYPE_OF[RewardReserved]
-NEWEST = 2**63 - 1
 
 
 class RewardRequests:
@@ -86,7 +85,7 @@ class RewardRequests:
 
     async def status(self, account: str, redemption_id: UUID, ticket: Ticket | None) -> Response:
         """How far a redeemed reward has come. Raises Problem, StoreUnavailable."""
-        snapshot = await self._reader.read(CLAIMS, account, redemption_id, NEWEST, 1)
+        snapshot = await self._reader.read(CLAIMS, account, redemption_id, BIGINT_MAX, 1)
         row = snapshot.rows[0] if snapshot.rows else None
         if row is None or row["redemption_id"] is None:
             return await self._unclaimed(account, redemption_id, ticket)
@@ -94,7 +93,7 @@ class RewardRequests:
             return pending(account, REWARD, redemption_id, None)
         if row["state"] == ClaimState.REFUSED:
             raise _refused(row["reason"], redemption_id, row["points"], snapshot.token)
-        return seen(account, snapshot, {"claim": claim_of(row)})
+        return of_member(account, snapshot, {"claim": claim_of(row)})
 
     async def _unclaimed(
         self, account: str, redemption_id: UUID, ticket: Ticket | None
@@ -115,7 +114,7 @@ def told(decided: Decided, token: Token) -> Response:
     fact = registry.decode(decided.type, decided.fact.encode())
     if isinstance(fact, RewardIssued):
         made = {**told_of(decided, fact, token), "request_id": fact.redemption_id}
-        return Response(to_json(made), headers={HEADER: str(token)}, media_type="application/json")
+        return as_json(made, headers={HEADER: str(token)})
     if isinstance(fact, RewardRefused):
         return _refused(fact.reason, fact.redemption_id, fact.points, token).response()
     return answer(decided, token)
@@ -145,17 +144,3 @@ def claim_of(row: Any) -> dict[str, Any]:
         "made_at": row["made_at"].astimezone(UTC),
         "changed_at": row["changed_at"].astimezone(UTC),
     }
-
-
-def seen(account: str, snapshot: Snapshot, content: dict[str, Any]) -> Response:
-    """An answer about a member, with its token."""
-    program, member = split_account(account)
-    shown = {
-        "program": program,
-        "member": member,
-        **content,
-        "token": str(snapshot.token),
-        "as_of": snapshot.rows[0]["as_of"],
-    }
-    headers = {HEADER: str(snapshot.token)}
-    return Response(to_json(shown), headers=headers, media_type="application/json")
