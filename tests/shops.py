@@ -90,6 +90,16 @@ class Shop:
             **fields,
         )
 
+    def returns(self, member: str, receipt: str, **line: Any) -> Self:
+        """A line of a receipt comes back."""
+        return self.happens(
+            "retail.return.v1",
+            member,
+            receipt_id=receipt,
+            currency=self.program.money,
+            lines=[line],
+        )
+
     def does(self, member: str, action: str, **attributes: Any) -> Self:
         """A member does something that is no purchase."""
         return self.happens("retail.custom-action.v1", member, action=action, attributes=attributes)

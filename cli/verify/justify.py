@@ -13,7 +13,6 @@ from shared.events import registry
 from shared.events.facts import InputRejected
 from shared.events.wire import Source
 from shared.ledger.account import InvariantError
-from shared.ledger.settle import SETTLEMENTS
 from shared.program.catalogue import Catalogue
 from shared.stream.log import Place
 from shared.stream.service import Decision, Input, Recorded, Service
@@ -134,10 +133,14 @@ class Justifier:
 
 
 def _fits(said: Input, fact: Recorded) -> bool:
-    """Whether it may be the input of the fact: what dates bring about is found by any input."""
+    """Whether it may be the input of the fact.
+
+    What dates bring about is found by any input, and an input may bring more than its own fact
+    about: neither has an input's body.
+    """
     if said.account != fact.fact.account:
         return False
-    return said.cause.id == fact.cause_id or isinstance(fact.fact, SETTLEMENTS)
+    return said.cause.id == fact.cause_id or not fact.body
 
 
 def _same(decision: Decision, fact: Recorded) -> bool:

@@ -66,7 +66,7 @@ class Outcome(NamedTuple):
 
 
 class Award(NamedTuple):
-    """An award of earn that no credit was found for yet."""
+    """An award of earn, or a part of one, that no credit was found for yet."""
 
     offset: int
     account: str
@@ -193,7 +193,11 @@ class Verification:
         match fact:
             case PointsEarned():
                 self.report.count(Check.CREDITS)
-                self.awards[fact.award_id] = Award(offset, fact.account, fact.points)
+                points = fact.points
+                for part in fact.parts:
+                    self.awards[part.lot_id] = Award(offset, fact.account, part.points)
+                    points -= part.points
+                self.awards[fact.award_id] = Award(offset, fact.account, points)
             case PointsCredited():
                 award = self.awards.pop(fact.lot_id, None)
                 where = f"{place} offset {offset}"

@@ -10,8 +10,8 @@ from typing import Any
 
 from shared.events.activity import ActivityRecorded
 from shared.events.bought import written
-from shared.events.facts import ActivityRefused, PointsEarned
-from shared.events.ids import Cause
+from shared.events.facts import ActivityRefused, DatedPoints, PointsEarned
+from shared.events.ids import Cause, part_id
 from shared.events.registry import TYPE_OF
 from shared.events.upstream import Purchase
 from shared.program.earning import Award, OutOfRange, Rewarded, award, counters, rewards
@@ -95,6 +95,12 @@ def _earned(
         also=worth.also,
         earning_share=worth.earning_share,
         counted=worth.counted,
+        parts=tuple(
+            DatedPoints(lot_id=part_id(recorded.account, cause.id, number), **part._asdict())
+            for number, part in enumerate(worth.parts, 1)
+        )
+        if worth.parts
+        else (),
         **bought,
     )
 

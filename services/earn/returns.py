@@ -148,6 +148,7 @@ def assess(
         **first.model_dump(exclude={"currency"}),
         also=tuple(sums.values()),
         counted=_counted_back(earned, before, of_kept),
+        lots=tuple(part.lot_id for part in earned.parts),
     )
 
 

@@ -296,6 +296,15 @@ class Accepted(Answer):
     ids: Annotated[list[str], Field(description="The events' ids, in the order of the request")]
 
 
+class PartWorth(Answer):
+    """Points whose rules have dates of their own."""
+
+    rules: list[str]
+    points: int
+    active_from: datetime
+    expires_at: datetime | None
+
+
 class Worth(Answer):
     """What a purchase would earn."""
 
@@ -312,6 +321,7 @@ class Worth(Answer):
     why_not: list[RuleMissed]
     active_from: datetime
     expires_at: datetime | None
+    parts: Annotated[list[PartWorth], Field(description="Those of the points with other dates")]
     desired: Annotated[int, Field(description="What it would be without caps")]
     caps: list[CapReached]
     also: Annotated[list[EarnedIn], Field(description="Points of the program's other currencies")]

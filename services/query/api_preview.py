@@ -132,6 +132,7 @@ def _told(
         "why_not": worth.why_not,
         "active_from": worth.active_from,
         "expires_at": worth.expires_at,
+        "parts": [part._asdict() for part in worth.parts],
         "desired": worth.points if worth.desired is None else worth.desired,
         "caps": worth.caps,
         "also": worth.also,

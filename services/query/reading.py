@@ -103,12 +103,18 @@ RECEIPTS = f"""
 SELECT p.seq AS position, at.as_of, a.version, e.*
 {FROM}
 LEFT JOIN LATERAL (
-  SELECT wanted.receipt, d.type, d.fact, r.waiting, r.assessed,
-    l.original, l.free, l.used, l.expired, l.clawed
+  SELECT wanted.receipt, d.type, d.fact, r.waiting, r.assessed, l.*
   FROM unnest($4::uuid[]) AS wanted (receipt)
   LEFT JOIN earn.decision d ON d.cause = wanted.receipt AND d.account = $1
   LEFT JOIN earn.receipt r ON r.receipt = wanted.receipt AND r.account = $1
-  LEFT JOIN redeem.lot l ON l.lot_id = wanted.receipt
+  LEFT JOIN LATERAL (
+    SELECT sum(original)::bigint AS original, sum(free)::bigint AS free,
+      sum(used)::bigint AS used, sum(expired)::bigint AS expired, sum(clawed)::bigint AS clawed
+    FROM redeem.lot
+    WHERE lot_id = wanted.receipt OR lot_id IN (
+      SELECT (part ->> 'lot_id')::uuid FROM json_array_elements(d.fact::json -> 'parts') part
+    )
+  ) l ON true
   WHERE d.cause IS NOT NULL OR r.receipt IS NOT NULL
 ) e ON true
 {WHERE}

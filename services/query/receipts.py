@@ -16,6 +16,7 @@ from pydantic import Field
 from services.query.answers import Answer, OfAccount
 from shared.events.bought import purchase
 from shared.events.facts import (
+    DatedPoints,
     LineBack,
     PointsEarned,
     ReturnAssessed,
@@ -84,7 +85,10 @@ class ReturnExpected(Answer):
 
 
 class LotNow(Answer):
-    """The points of the receipt in the ledger: original = free + used + expired + clawed."""
+    """The points of the receipt in the ledger: original = free + used + expired + clawed.
+
+    Those of all its lots, where rules have given points with other dates (`parts`).
+    """
 
     original: int
     free: int
@@ -115,6 +119,7 @@ class Receipt(OfAccount):
     breakdown: Annotated[list[RuleShare], Field(description="What each rule gave for all of it")]
     breakdown_on_kept: Annotated[list[RuleShare], Field(description="And for what was kept")]
     why_not: list[RuleMissed]
+    parts: Annotated[list[DatedPoints], Field(description="Points with other dates, lot by lot")]
     returns: list[ReturnMade]
     waiting: list[ReturnExpected]
     lot: Annotated[LotNow | None, Field(description="None until the award is in the ledger")]
@@ -167,6 +172,7 @@ def shown(said: Found, brand: str, receipt_id: str) -> dict[str, Any]:
         "breakdown": award.breakdown if award else [],
         "breakdown_on_kept": last.breakdown if last else award.breakdown if award else [],
         "why_not": award.why_not if award else [],
+        "parts": award.parts if award else [],
         "returns": [_told(each, ReturnMade) for each in returns],
         "waiting": [_told(each, ReturnExpected) for each in said.waiting],
     }
@@ -267,6 +273,7 @@ EXAMPLE: dict[str, Any] = {
     "breakdown": [{**_RULE, "basis_minor": 2149, "exact": "2149/100"}],
     "breakdown_on_kept": [{**_RULE, "basis_minor": 1099, "exact": "1099/100"}],
     "why_not": [],
+    "parts": [],
     "returns": [
         {
             "reversal_id": "9d0e6f0b-6a4c-5c0e-9b57-2b8b8f6d7a10",

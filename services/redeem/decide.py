@@ -5,9 +5,10 @@ account, input, program and instant give the same facts. No clock, no IO. That a
 once, whatever its repeats, is the turn's business: it knows the causes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from datetime import datetime
 from typing import NamedTuple, assert_never
+from uuid import UUID
 
 from services.redeem.reward_decisions import (
     NOTHING,
@@ -30,15 +31,15 @@ from shared.events.commands import (
     ReleasePoints,
     Tick,
 )
-from shared.events.facts import PointsEarned, PointsExpired, ReturnAssessed
-from shared.events.ids import Cause, expiry_cause, lapse_cause, write_off_cause
+from shared.events.facts import DatedPoints, PointsEarned, PointsExpired, ReturnAssessed
+from shared.events.ids import Cause, award_cause, expiry_cause, lapse_cause, write_off_cause
 from shared.events.movements import DeficitWrittenOff, HoldLapsed
 from shared.ledger.account import Account
 from shared.ledger.adjusting import adjust
 from shared.ledger.clawback import cancel_award, claw_back
 from shared.ledger.dates import confirm, extend, reinstate
 from shared.ledger.decide import credit, redeem
-from shared.ledger.evolve import LedgerFact
+from shared.ledger.evolve import LedgerFact, evolve
 from shared.ledger.holds import capture, hold, release
 from shared.ledger.refunds import cancel
 from shared.ledger.settle import Settlement, settle
@@ -69,11 +70,12 @@ def decide(
     cause: Cause,
     t: datetime,
     shelf: Shelf = NOTHING,
+    known: Container[UUID] = (),
 ) -> list[Decision]:
     """Facts for one input, decided at t; `cause` is the input's own. None: no account is open yet.
 
-    `shelf` has the claims and codes that commands about rewards take. A tick adds nothing to what
-    dates have brought about, so it may well give no fact at all.
+    `shelf` has the claims and codes that commands about rewards take, `known` the causes that are
+    decided. A tick adds nothing to what dates have brought about, so it may well give no fact.
     """
     decisions: list[Decision] = []
     if account is not None:
@@ -84,7 +86,7 @@ def decide(
         case Tick():
             pass
         case PointsEarned():
-            decisions.append(Decision(cause, credit(account, message, t)))
+            decisions.extend(_credits(account, message, known, cause, t))
         case command if isinstance(command, OfReward):
             program = program_at(split_account(command.account)[0], t)
             decided = decide_reward(account, command, program, shelf, cause, t)
@@ -93,6 +95,37 @@ def decide(
             program = program_at(split_account(message.account)[0], t)
             decisions.append(Decision(cause, _decided(account, message, program, cause, t)))
     return decisions
+
+
+def _credits(
+    account: Account | None, award: PointsEarned, known: Container[UUID], cause: Cause, t: datetime
+) -> Iterator[Decision]:
+    """The lots of an award: its parts first, so that all is done once its own cause is known.
+
+    Parts whose cause is known already were credited before what came behind them was lost.
+    """
+    points = award.points
+    for part in award.parts:
+        points -= part.points
+        part_cause = award_cause(award.account, part.lot_id)
+        if part_cause.id not in known:
+            fact = credit(account, _dated(award, part), t)
+            yield Decision(part_cause, fact)
+            account = evolve(account, fact, t)
+    own = award.model_copy(update={"points": points}) if award.parts else award
+    yield Decision(cause, credit(account, own, t))
+
+
+def _dated(award: PointsEarned, part: DatedPoints) -> PointsEarned:
+    """A part of an award as an award of its own."""
+    return award.model_copy(
+        update={
+            "award_id": part.lot_id,
+            "points": part.points,
+            "active_from": part.active_from,
+            "expires_at": part.expires_at,
+        }
+    )
 
 
 def _cause(fact: Settlement) -> Cause:
@@ -134,7 +167,7 @@ def _decided(
         case CancelRedemption():
             return cancel(account, message, program, t)
         case ReturnAssessed():
-            return claw_back(account, message, [message.award_id], program, t)
+            return claw_back(account, message, [message.award_id, *message.lots], program, t)
         case _:
             return _operated(account, message, program, cause, t)
 

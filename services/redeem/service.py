@@ -111,7 +111,14 @@ class Asked:
         self.lots: set[UUID] = set()
         self.clawed: set[UUID] = set()
         self.debits: set[UUID] = set()
+        self.known: set[UUID] = set()
         self.rewards = AskedOfRewards()
+
+    def claws(self, account: str, lots: Iterable[UUID]) -> None:
+        """Points of these lots are taken back."""
+        self.spending.add(account)
+        self.lots.update(lots)
+        self.clawed.update(lots)
 
 
 def _asked(inputs: Sequence[Input]) -> Asked:
@@ -127,13 +134,15 @@ def _asked(inputs: Sequence[Input]) -> Asked:
                 asked.debits.add(debit)
             case CancelRedemption(redemption_id=debit):
                 asked.debits.add(debit)
-            case ReturnAssessed(award_id=lot) | CancelAward(lot_id=lot):
-                asked.spending.add(input.account)
-                asked.lots.add(lot)
-                asked.clawed.add(lot)
+            case ReturnAssessed(award_id=lot, lots=others):
+                asked.claws(input.account, (lot, *others))
+            case CancelAward(lot_id=lot):
+                asked.claws(input.account, (lot,))
             case ExtendLot(lot_id=lot) | ReinstateLot(lot_id=lot) | ConfirmAward(lot_id=lot):
                 asked.lots.add(lot)
-            case PointsEarned() | Tick():
+            case PointsEarned(parts=parts):
+                asked.known.update(award_cause(input.account, part.lot_id).id for part in parts)
+            case Tick():
                 pass
             case message if isinstance(message, OfReward):
                 asked.rewards.add(message)
@@ -185,7 +194,7 @@ class Redeem:
         horizon = instant(horizon_ms)
         asked = _asked(inputs)
         needs = [
-            Need(KNOWN, [input.cause.id for input in inputs]),
+            Need(KNOWN, [*(input.cause.id for input in inputs), *asked.known]),
             Need(ACCOUNTS, accounts),
             Need(DUE_DEBITS, accounts),
             Need(LAPSED, accounts, horizon),
@@ -224,7 +233,13 @@ class Redeem:
         message = cast(Message, input.message)
         account = state.accounts.get(input.account)
         decided = decide(
-            account, message, self._program_at, input.cause, instant(time_ms), state.shelf
+            account,
+            message,
+            self._program_at,
+            input.cause,
+            instant(time_ms),
+            state.shelf,
+            state.known,
         )
         for cause, fact in decided:
             yield Decision(cause, input.body if cause == input.cause else NO_INPUT, fact)

@@ -108,12 +108,23 @@ class EarnedIn(Contract):
     desired: Points | None = None
 
 
+class DatedPoints(Contract):
+    """Points of an award whose `rules` have dates of their own: they are a lot of their own."""
+
+    lot_id: UUID
+    rules: tuple[Slug, ...]
+    points: Annotated[Points, Field(gt=0)]
+    active_from: Instant
+    expires_at: Instant | None = None
+
+
 class PointsEarned(Contract):
     """What an activity is worth, also when that is zero (`why_not` says why).
 
     `points` are of the program's first currency, `also` says what others it gives. `desired` is
     there if `caps` have clipped: what it would have been. `earning_share` is the part of the money
-    that was not paid with points, if that earns nothing: `basis_minor` counts before it.
+    that was not paid with points, if that earns nothing: `basis_minor` counts before it. `parts` of
+    the points have other dates than `active_from` and `expires_at`.
     `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
     """
 
@@ -143,6 +154,7 @@ class PointsEarned(Contract):
     channel: Id | None = None
     lines: tuple[BoughtLine, ...] = ()
     payments: tuple[Payment, ...] = ()
+    parts: tuple[DatedPoints, ...] = ()
 
 
 class ActivityRefused(Contract):
@@ -196,6 +208,7 @@ class TakenBackIn(Contract):
 class ReturnAssessed(Contract):
     """How many points a return takes back: of the award `award_id`, `points` now.
 
+    The award's points are in the lot of its id and in `lots`, those of its parts.
     `points` is what all returns of the receipt together take back (`owed`) without what those
     before it took (`clawed_before`), never below zero. Under the policy `re_earn`, `owed` is
     `earned` without `earned_on_kept`, which `breakdown` explains. `lines` is what came back with
@@ -223,6 +236,7 @@ class ReturnAssessed(Contract):
     points: Points
     also: tuple[TakenBackIn, ...] = ()
     counted: tuple[Counted, ...] = ()
+    lots: tuple[UUID, ...] = ()
 
 
 class ReturnRefused(Contract):

@@ -56,8 +56,13 @@ def waited_cause(account: str, source: str, event_id: str) -> Cause:
 
 
 def award_cause(account: str, award_id: UUID) -> Cause:
-    """An award becomes one credit."""
+    """An award becomes one credit; of its parts each becomes one."""
     return cause("award", account, str(award_id))
+
+
+def part_id(account: str, award_id: UUID, number: int) -> UUID:
+    """The lot of a part of an award, from 1 on; the other points have the award's own id."""
+    return cause("part", account, str(award_id), str(number)).id
 
 
 def command_cause(account: str, idempotency_key: str) -> Cause:

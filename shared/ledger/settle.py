@@ -17,7 +17,6 @@ from shared.ledger.holds import lapse
 
 Settlement = HoldLapsed | PointsExpired | DeficitWrittenOff
 """What a date can bring about."""
-SETTLEMENTS = (HoldLapsed, PointsExpired, DeficitWrittenOff)
 
 
 class Settled(NamedTuple):

@@ -20,6 +20,7 @@ from shared.program.alone import Alone, without
 from shared.program.caps import Caps
 from shared.program.circumstances import Circumstance, in_effect
 from shared.program.conditions import Conditions
+from shared.program.dating import Dated, Dating, Given
 from shared.program.exact import write_ratio
 from shared.program.matching import Group, Matching
 from shared.program.misses import Outcome, missed, nearest, reason
@@ -27,8 +28,7 @@ from shared.program.model import Program, Rounding
 from shared.program.past import NOTHING, Counter, Past
 from shared.program.rules import CashBack, Multiplier, PerAmount, Rule
 from shared.program.stages import WHOLE, Base, Part, Share, Stages
-from shared.program.sums import Sums
-from shared.program.validity import Validity
+from shared.program.sums import Sum, Sums
 
 PROGRAMS_PREPARED_MAX = 256
 
@@ -36,13 +36,13 @@ Rewarded = Purchase | Review | CustomAction
 """What an award can be for."""
 Rated = Mapping[int, Base | None]
 """Tiered rules at the rate that counts; None below the first one."""
-NO_CAPS: Mapping[int, Fraction] = {}
 
 
 class Award(NamedTuple):
     """What an activity is worth; the fields are those of `PointsEarned`.
 
-    `basis_minor` is the money that rules on money read, once however many do.
+    `basis_minor` is the money that rules on money read, once however many do. `parts` are points
+    whose rules have other dates.
     """
 
     points: int
@@ -57,6 +57,7 @@ class Award(NamedTuple):
     also: tuple[EarnedIn, ...] = ()
     earning_share: str | None = None
     counted: tuple[Counted, ...] = ()
+    parts: tuple[Dated, ...] = ()
 
 
 class OutOfRange(NamedTuple):
@@ -117,13 +118,7 @@ class _Prepared:
         self._caps = Caps(program)
         self._alone = Alone(rules, currencies, self._stages)
         self._sums = Sums(program, self._caps, currencies)
-        self._validity = Validity(program)
-        self._own_validity = {
-            1 << number: Validity(program, rule)
-            for number, rule in enumerate(rules)
-            if currencies[number] == first and (rule.activation or rule.expiry)
-        }
-        self._dated = sum(self._own_validity)
+        self._dating = Dating(program, currencies)
         self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
         self._timeline = in_effect(rules, program.zone)
         self._names = {
@@ -194,11 +189,6 @@ class _Prepared:
             return self._stages.parts(groups, outcome.share, rated)
         return self._actions.parts(at.activity, groups)
 
-    def _validity_of(self, gave: int) -> Validity:
-        """The dates of an award: those of the first rule that gave something and has its own."""
-        dated = gave & self._dated
-        return self._own_validity[dated & -dated] if dated else self._validity
-
     @staticmethod
     def _read(groups: Sequence[Group]) -> int:
         """The rules that read something."""
@@ -229,31 +219,46 @@ class _Prepared:
         missed = (outcome.in_effect if gave else outcome.asked) & ~gave
         why_not = self._why_not(outcome, missed) if missed else ()
         basis = self._stages.basis(groups)
-        dates = self._validity_of(gave).dates(at.activity.occurred_at, at.past.enrolled_on)
+        dates = self._dating.own.dates(at.activity.occurred_at, at.past.enrolled_on)
         if dates is None or basis > AMOUNT_MINOR_MAX:
             return OutOfRange(f"{basis} minor units, or the dates of the points")
         if self._sums.is_plain:
-            points = largest = self._sums.plain(parts)
-            told = tuple([self._told(part, NO_CAPS) for part in parts])
-            worth = Award(points, basis, told, why_not, *dates, self._rounding)
+            total = Sum(self._sums.plain(parts))
         else:
             money = self._money_read(groups, outcome.share)
-            read = self._read(outcome.found.groups)
-            total = self._sums.of(parts, at, read, money)
-            largest = total.largest
-            told = tuple([self._told(part, total.clipped) for part in parts])
-            worth = Award(total.points, basis, told, why_not, *dates, self._rounding)
+            total = self._sums.of(parts, at, self._read(outcome.found.groups), money)
+        told = tuple([self._told(part, total.clipped) for part in parts])
+        worth = Award(total.points, basis, told, why_not, *dates, self._rounding)
+        if total.largest > POINTS_MAX:
+            return OutOfRange(f"{total.largest} points")
+        if not self._sums.is_plain:
             worth = worth._replace(
-                desired=total.desired,
-                caps=total.reached,
-                also=total.also,
-                counted=total.counted,
+                desired=total.desired, caps=total.reached, also=total.also, counted=total.counted
             )
-        if largest > POINTS_MAX:
-            return OutOfRange(f"{largest} points")
         if outcome.share is not WHOLE:
             worth = worth._replace(earning_share=write_ratio(*outcome.share))
-        return worth
+        return self._dated(at, parts, total, worth) if gave & self._dating.rules else worth
+
+    def _dated(
+        self, at: Circumstance, parts: Sequence[Part], total: Sum, worth: Award
+    ) -> Award | OutOfRange:
+        """The award with the dates of its rules, some of which have their own."""
+        given = [
+            Given(bit, self._names[bit].rule, total.clipped.get(bit, Fraction(above, below)))
+            for bit, _, above, below, _ in parts
+            if self._names[bit].currency is None
+        ]
+        dated = self._dating.split(
+            given, total.points, total.left, at.activity.occurred_at, at.past.enrolled_on
+        )
+        if dated is None:
+            return OutOfRange("the dates of the points of a rule")
+        if not dated:
+            return worth
+        own, *others = dated
+        return worth._replace(
+            active_from=own.active_from, expires_at=own.expires_at, parts=tuple(others)
+        )
 
     def _told(self, part: Part, clipped: Mapping[int, Fraction]) -> RuleShare:
         """What a rule gave, and how."""

@@ -115,5 +115,6 @@ def _of_dates(program: Program, rule: Rule) -> Iterator[str]:
     dates = Validity(program, rule).dates(program.starts_at)
     if dates and dates[1] and dates[1] <= dates[0]:
         yield "gives points that expire before they can be spent"
-    if rule.stackable and not isinstance(rule, Action):
-        yield "has dates of its own, which then hold for all points of an award, not its own alone"
+    first = program.currencies[0].currency
+    if rule.currency not in {None, first}:
+        yield f"has dates, which only points of {first} can have"

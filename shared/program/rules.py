@@ -145,8 +145,7 @@ class EarnRule(Section):
 
     Of a rule that is not stackable nothing else stands beside it: of several the one with the
     highest priority, then with the first name. Its caps clip what it gives. An activation or expiry
-    of its own holds for the whole award to which it gives points: of several such rules that of the
-    first one in the document.
+    of its own holds for the points that it gives.
     """
 
     rule: Slug

@@ -35,7 +35,8 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
 class Sum(NamedTuple):
     """Whole points of the first currency and of `also`; `desired` if caps have clipped the first.
 
-    `clipped` has what rules were left with by their own caps.
+    `clipped` has what rules were left with by their own caps, `left` what a cap on all
+    points of the first currency has left of them, exact, if it clipped.
     """
 
     points: int
@@ -44,6 +45,7 @@ class Sum(NamedTuple):
     reached: tuple[CapReached, ...] = ()
     clipped: Mapping[int, Fraction] = {}
     counted: tuple[Counted, ...] = ()
+    left: Fraction | None = None
 
     @property
     def largest(self) -> int:
@@ -99,6 +101,7 @@ class _Summing:
         self.at = at
         self.reached: list[CapReached] = []
         self.clipped: dict[int, Fraction] = {}
+        self.left: Fraction | None = None
         self.desired: dict[str, Fraction] = {}
         self.granted: dict[str, Fraction] = {}
         self.added = {f"money:{by.names[bit]}": read for bit, read in money.items()}
@@ -136,6 +139,7 @@ class _Summing:
             tuple(self.reached),
             self.clipped,
             self.by.caps.counted(self.at.past, self.at.day, self.read, self.added),
+            self.left,
         )
 
     def _rounded(self, currency: str) -> tuple[int, int | None]:
@@ -145,6 +149,7 @@ class _Summing:
         room = by.caps.room_of_currency(currency, self.at.past, self.at.day)
         if room is not None and granted > room.left:
             over, granted = granted - room.left, room.left
+            self.left = granted if first else self.left
             self.reached.append(room.reached(over, rule=None, currency=None if first else currency))
         points = rounded(*granted.as_integer_ratio(), by.rounding)
         self.added["points" if first else f"points:{currency}"] = Fraction(points)

@@ -85,6 +85,17 @@ async def test_without_returns_all_of_it_is_kept(client, ledger, schema):
     assert body["breakdown_on_kept"] == body["breakdown"]
 
 
+async def test_points_with_dates_of_their_own_are_shown_and_belong_to_the_sum(
+    client, ledger, schema
+):
+    bonus = {"rule": "bonus", "kind": "fixed", "points": 5, "expiry": {"after": "1M"}}
+    await decided(schema, ledger, [BASKET], rules=program(BASE, bonus, brands=["shop"]))
+    body = await read(client)
+    [part] = body["parts"]
+    assert numbers(part, "rules", "points", "expires_at") == [["bonus"], 5, "2026-04-04T00:00:00Z"]
+    assert body["lot"] == {"original": 26, "free": 26, "used": 0, "expired": 0, "clawed": 0}
+
+
 async def test_a_receipt_is_shown_when_only_its_return_is_known(client, ledger, schema):
     await decided(schema, ledger, [receipt(1, receipt_id="other")], [void()])
     body = await read(client)

@@ -9,7 +9,7 @@ from services.earn.projection import DECISION
 from shared.program.model import Program
 from tests.receipts import BASE
 from tests.shops import Shop
-from tests.unit.verify.test_partition import verified
+from tests.verified import verified
 
 CAPPED: dict[str, Any] = {
     "program": "corner",

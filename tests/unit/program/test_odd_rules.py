@@ -41,7 +41,7 @@ def capped(*caps: dict[str, Any], rule: dict[str, Any] = BASE) -> list[str]:
         ({"rule": "t", "kind": "tiered", "rates": RATES}, "fewer points for more money"),
         ({**BONUS, "expiry": {"after": "1D"}, "activation": {"after": "5D"}, "stackable": False},
          "expire before they can be spent"),
-        ({**BONUS, "expiry": {"after": "30D"}}, "hold for all points of an award"),
+        ({**BONUS, "expiry": {"after": "30D"}, "currency": "status"}, "only points of points"),
         ({**DOUBLE, "currency": "status"}, "no base rule of its currency"),
     ],
 )  # fmt: skip
@@ -58,7 +58,7 @@ def test_an_odd_rule_is_told(rule: dict[str, Any], said: str):
         {**BONUS, "match": {"dates": ["1999-12-24..2000-01-01"]}},
         {**BONUS, "match": {"first_purchase": True, "visit_number": [1, 2]}},
         {**BONUS, "match": {"visit_number": [5, 20], "every_visits": 10}},
-        {**BONUS, "expiry": {"after": "30D"}, "stackable": False},
+        {**BONUS, "expiry": {"after": "30D"}},
         {**REVIEW, "expiry": {"after": "30D"}},
         {"rule": "t", "kind": "tiered", "rates": [{**RATES[0], "points": 1}, RATES[1]]},
         DOUBLE,

@@ -9,8 +9,6 @@ from shared.program.model import Program
 from shared.program.validity import Validity
 from tests.receipts import BASE, earned, program, receipt
 
-SHORT = {"rule": "short", "kind": "fixed", "points": 5, "expiry": {"after": "29D"}}
-
 
 def under(zone: str = "America/New_York", **sections: Any) -> Program:
     return program(timezone=zone, **sections)
@@ -141,23 +139,6 @@ def test_e12_points_are_spendable_on_the_fifth_day():
     worth = earned(rules, receipt(1299, at="2026-03-26T12:00:00Z"))
     assert worth.points == 12
     assert worth.active_from == datetime.fromisoformat("2026-03-31T00:00:00+01:00")
-
-
-@pytest.mark.parametrize(
-    ("rules", "amount", "expires_on"),
-    [
-        ([BASE, SHORT], 1000, "2026-04-01"),
-        ([BASE, SHORT], 0, "2026-04-01"),
-        ([BASE, {**SHORT, "match": {"sku": ["x"]}}], 1000, "2027-03-03"),
-        ([SHORT, {**SHORT, "rule": "late", "expiry": {"after": "5M"}}], 0, "2026-04-01"),
-    ],
-)
-def test_a_rule_may_have_dates_of_its_own(
-    rules: list[dict[str, Any]], amount: int, expires_on: str
-):
-    worth = earned(program(*rules, expiry={"after": "1Y"}), receipt(amount))
-    assert worth.expires_at is not None
-    assert (worth.expires_at - timedelta(days=1)).date() == date.fromisoformat(expires_on)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from shared.events.ids import command_cause, digest
 from shared.events.topics import COMMANDS, LEDGER
 from shared.stream.memory import MemoryRecord
 from tests.ledgers import MemoryLedger, message, with_fact
-from tests.unit.verify.test_partition import found, verified
+from tests.unit.verify.test_partition import found
+from tests.verified import verified
 
 ANN = "shop:ann"
 HELD = "loyalty.points.held.v1"

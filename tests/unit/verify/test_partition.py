@@ -3,23 +3,17 @@
 I1, I2, I3, I4, I5, I7, I9.
 """
 
-import asyncio
 from collections.abc import Callable
 from itertools import count
 from uuid import uuid4
 
 import pytest
 
-from cli.verify.partition import Outcome, Quarantine, Task, Verification
-from cli.verify.report import Check, Report, merged
-from cli.verify.tables import Tables
-from cli.where import Installation
-from shared.events import quarantine
+from cli.verify.report import Check, Report
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE, partition_of
-from shared.stream.log import Bounds, Outgoing, Place
+from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryRecord
 from tests.ledgers import (
-    LEDGER_ID,
     PARTITIONS,
     MemoryLedger,
     renumbered,
@@ -27,6 +21,7 @@ from tests.ledgers import (
     with_header,
 )
 from tests.simulation.program import SHOP
+from tests.verified import verified
 
 ANN, BOB, EVE = "shop:ann", "shop:bob", "shop:eve"
 ELSEWHERE = next(
@@ -62,52 +57,6 @@ def ledger() -> MemoryLedger:
     made.redeem(ANN, "k2", 5)
     made.run()
     return made
-
-
-def verified(ledger: MemoryLedger) -> Report:
-    """The report of all partitions, without tables."""
-
-    async def partition(number: int) -> Outcome:
-        log = ledger.log
-        tables = {
-            name: Tables(
-                exist=False,
-                positions={p: at for (_, p), at in store.positions.items()},
-                counts={},
-            )
-            for name, store in ledger.stores.items()
-        }
-        bounds = {
-            topic.name: (await log.bounds([Place(topic.name, number)]))[Place(topic.name, number)]
-            for topic in (LEDGER, AWARDS, COMMANDS, ACTIVITY)
-        }
-        set_aside = await log.read({Place(QUARANTINE.name, 0): await whole(ledger)})
-        sources = frozenset(
-            quarantine.decode(r.key, r.value, r.headers).source
-            for r in set_aside[Place(QUARANTINE.name, 0)]
-        )
-        task = Task(
-            installation=Installation("", "", LEDGER_ID, PARTITIONS),
-            partition=number,
-            snapshot="",
-            tables=tables,
-            bounds=bounds,
-            quarantine=Quarantine(sources, 0),
-            programs=ledger.programs,
-        )
-        verification = Verification(task, log, None)
-        await verification.run()
-        return Outcome(verification.report, verification.upstream)
-
-    async def all_partitions() -> list[Outcome]:
-        return [await partition(number) for number in range(PARTITIONS)]
-
-    return merged(outcome.report for outcome in asyncio.run(all_partitions()))
-
-
-async def whole(ledger: MemoryLedger) -> Bounds:
-    place = Place(QUARANTINE.name, 0)
-    return (await ledger.log.bounds([place]))[place]
 
 
 def found(report: Report) -> set[Check]:

@@ -1,0 +1,65 @@
+"""When points are good, from a receipt to the balances: each story is verified at its end."""
+
+from typing import Any
+
+from shared.program.model import Program
+from tests.receipts import BASE, program
+from tests.shops import Shop
+from tests.verified import verified
+
+CASH_OFF = {"cash_off": {"points": 1, "minor": 1}}
+WEEKEND = {
+    "rule": "for-a-month",
+    "kind": "fixed",
+    "points": 50,
+    "expiry": {"after": "30D"},
+    "match": {"weekday": ["saturday"]},
+}
+
+
+def under(*rules: dict[str, Any], **sections: Any) -> Program:
+    """A program of its own, whose points are money off."""
+    brand = {"program": "dated", "brands": ["dated"]}
+    return program(*rules, redemption=CASH_OFF, **brand, **sections)
+
+
+def is_clean(shop: Shop) -> bool:
+    """Nothing is found by those who decide everything again."""
+    report = verified(shop.ledger)
+    assert report.findings == []
+    return True
+
+
+def test_a_bonus_for_a_month_is_gone_after_it_and_the_points_beside_it_are_not():
+    shop = Shop(under(BASE, WEEKEND, expiry={"after": "1Y"}))
+    shop.on("2026-03-07").sells("ann", 2_099).says(points=70).has("ann", available=70)
+    shop.has("ann", on="2026-04-06", available=70)
+    shop.has("ann", on="2026-04-07", available=20, expired=50)
+    shop.sells("ann", 0).has("ann", on="2027-03-08", available=0, expired=70)
+    assert is_clean(shop)
+
+
+def test_what_is_spent_is_spent_of_the_bonus_first():
+    shop = Shop(under(BASE, WEEKEND, expiry={"after": "1Y"}))
+    shop.on("2026-03-07").sells("ann", 2_000).redeems("ann", 60)
+    shop.has("ann", on="2026-04-07", available=10, expired=0)
+    assert is_clean(shop)
+
+
+def test_a_return_takes_back_the_points_of_all_lots_of_its_purchase():
+    shop = Shop(under(BASE, WEEKEND, expiry={"after": "1Y"}))
+    shop.on("2026-03-07").sells("ann", 2_000, 1_000)
+    shop.returns("ann", shop.receipt(), line_id="0", quantity=1, amount_minor=2_000)
+    shop.has("ann", available=60, clawed_back=20)
+    shop.returns("ann", "receipt-1", line_id="1", quantity=1, amount_minor=1_000)
+    shop.has("ann", available=0, clawed_back=80, deficit=0)
+    assert is_clean(shop)
+
+
+def test_a_part_of_an_award_covers_what_is_due():
+    shop = Shop(under(BASE, WEEKEND, expiry={"after": "1Y"}))
+    shop.on("2026-03-02").sells("ann", 6_000).redeems("ann", 60)
+    shop.returns("ann", "receipt-1", line_id="0", quantity=1, amount_minor=6_000)
+    shop.has("ann", deficit=60, available=0)
+    shop.on("2026-03-07").sells("ann", 2_000).has("ann", deficit=0, available=10)
+    assert is_clean(shop)

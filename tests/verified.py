@@ -1,0 +1,59 @@
+"""A ledger in memory as `tessera verify` sees it."""
+
+import asyncio
+
+from cli.verify.partition import Outcome, Quarantine, Task, Verification
+from cli.verify.report import Report, merged
+from cli.verify.tables import Tables
+from cli.where import Installation
+from shared.events import quarantine
+from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE
+from shared.stream.log import Bounds, Place
+from tests.ledgers import LEDGER_ID, PARTITIONS, MemoryLedger
+
+
+def verified(ledger: MemoryLedger) -> Report:
+    """The report of all partitions, without tables."""
+
+    async def partition(number: int) -> Outcome:
+        log = ledger.log
+        tables = {
+            name: Tables(
+                exist=False,
+                positions={p: at for (_, p), at in store.positions.items()},
+                counts={},
+            )
+            for name, store in ledger.stores.items()
+        }
+        bounds = {
+            topic.name: (await log.bounds([Place(topic.name, number)]))[Place(topic.name, number)]
+            for topic in (LEDGER, AWARDS, COMMANDS, ACTIVITY)
+        }
+        set_aside = await log.read({Place(QUARANTINE.name, 0): await _whole(ledger)})
+        sources = frozenset(
+            quarantine.decode(r.key, r.value, r.headers).source
+            for r in set_aside[Place(QUARANTINE.name, 0)]
+        )
+        task = Task(
+            installation=Installation("", "", LEDGER_ID, PARTITIONS),
+            partition=number,
+            snapshot="",
+            tables=tables,
+            bounds=bounds,
+            quarantine=Quarantine(sources, 0),
+            programs=ledger.programs,
+        )
+        verification = Verification(task, log, None)
+        await verification.run()
+        return Outcome(verification.report, verification.upstream)
+
+    async def all_partitions() -> list[Outcome]:
+        return [await partition(number) for number in range(PARTITIONS)]
+
+    return merged(outcome.report for outcome in asyncio.run(all_partitions()))
+
+
+async def _whole(ledger: MemoryLedger) -> Bounds:
+    """Everything that was set aside."""
+    place = Place(QUARANTINE.name, 0)
+    return (await ledger.log.bounds([place]))[place]
