@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cli import operators
+
 app = typer.Typer(
     name="tessera",
     help="An event-sourced loyalty-points ledger.",
@@ -16,8 +18,8 @@ program = typer.Typer(help="Programs: the rules, as versioned files.", no_args_i
 app.add_typer(program, name="program")
 topics = typer.Typer(help="The topics of a ledger, on a Kafka of your own.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
-member = typer.Typer(help="What a member has.", no_args_is_help=True)
-app.add_typer(member, name="member")
+app.add_typer(operators.member, name="member")
+app.add_typer(operators.reward, name="reward")
 quarantine = typer.Typer(help="Records that could not be taken.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
 positions = typer.Typer(help="How far input topics were read.", no_args_is_help=True)
@@ -137,94 +139,6 @@ def program_list() -> None:
     from shared.settings import Settings
 
     raise typer.Exit(perform(programs.show(kafka_of(Settings()))))
-
-
-# members
-
-
-@member.command("show")
-def member_show(
-    program: Annotated[str, typer.Argument(help="The program, such as grocer.")],
-    member: Annotated[str, typer.Argument(help="The member's id.")],
-) -> None:
-    """Balances, open lots by date and the last entries of a member, as the API says them."""
-    from cli import member as members
-    from cli.installation import api_of
-    from cli.operation import perform
-    from shared.settings import Settings
-
-    raise typer.Exit(perform(members.show(api_of(Settings()), program, member)))
-
-
-Program = Annotated[str, typer.Argument(help="The program, such as grocer.")]
-Member = Annotated[str, typer.Argument(help="The member's id.")]
-Lot = Annotated[str, typer.Argument(help="The lot's id, as the API lists it.")]
-Actor = Annotated[str, typer.Option("--actor", help="Who does it.")]
-Why = Annotated[str, typer.Option("--reason", help="Why, in a line; kept with it.")]
-Key = Annotated[str, typer.Option("--key", help="Done once for each key; another one without it.")]
-Until = Annotated[str, typer.Argument(help="The new date: an instant with its offset.")]
-
-
-@member.command("adjust")
-def member_adjust(
-    program: Program,
-    member: Member,
-    points: Annotated[int, typer.Argument(help="Points to add; negative (after --): to deduct.")],
-    actor: Actor,
-    reason: Why,
-    key: Key = "",
-    below_zero: Annotated[
-        bool, typer.Option("--below-zero", help="Deduct what is not there, too: it becomes due.")
-    ] = False,
-) -> None:
-    """Add points to a member, or deduct them, within the operator's limit."""
-    from cli import correction
-    from cli.installation import api_of
-    from cli.operation import perform
-    from shared.settings import Settings
-
-    asked = correction.adjustment(points, actor=actor, reason=reason, below_zero=below_zero)
-    raise typer.Exit(perform(correction.correct(api_of(Settings()), program, member, asked, key)))
-
-
-@member.command("extend")
-def member_extend(
-    program: Program,
-    member: Member,
-    lot: Lot,
-    until: Until,
-    actor: Actor,
-    reason: Why,
-    key: Key = "",
-) -> None:
-    """Give a lot that is not past its date a later one."""
-    from cli import correction
-    from cli.installation import api_of
-    from cli.operation import perform
-    from shared.settings import Settings
-
-    asked = correction.date("extension", lot, until, actor=actor, reason=reason)
-    raise typer.Exit(perform(correction.correct(api_of(Settings()), program, member, asked, key)))
-
-
-@member.command("reinstate")
-def member_reinstate(
-    program: Program,
-    member: Member,
-    lot: Lot,
-    until: Until,
-    actor: Actor,
-    reason: Why,
-    key: Key = "",
-) -> None:
-    """Bring back what has expired of a lot, until a new date."""
-    from cli import correction
-    from cli.installation import api_of
-    from cli.operation import perform
-    from shared.settings import Settings
-
-    asked = correction.date("reinstatement", lot, until, actor=actor, reason=reason)
-    raise typer.Exit(perform(correction.correct(api_of(Settings()), program, member, asked, key)))
 
 
 # operations

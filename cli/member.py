@@ -1,18 +1,15 @@
 """`tessera member show`: what a member has, as the API says it."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from cli.api import client_of, path_of, read
 from cli.operation import console
-from cli.refusals import Refused, WronglySetUp
 
-TIMEOUT_SECONDS = 10.0
 LOTS_MAX = 20
 ENTRIES_MAX = 10
 BALANCES = ("available", "pending", "held", "deficit", "balance")
@@ -21,41 +18,23 @@ TOTALS = ("earned", "redeemed", "expired", "clawed_back", "written_off")
 
 async def show(api: str, program: str, member: str) -> int:
     """Print balances, open lots by date and the last entries; the exit code."""
-    # no proxy from the environment: the API is named by the settings
-    async with httpx.AsyncClient(base_url=api, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+    async with client_of(api) as client:
         return await ask(client, program, member)
 
 
 async def ask(client: httpx.AsyncClient, program: str, member: str) -> int:
     """The same by a client of the API. Raises Refused, WronglySetUp."""
-    path = f"/v1/programs/{quote(program, safe='')}/members/{quote(member, safe='')}"
-    balances = await _get(client, path)
+    path = path_of(program, "members", member)
+    balances = await read(client, path)
     seen = {"token": balances["token"]}
-    lots = await _get(client, f"{path}/lots", {**seen, "limit": str(LOTS_MAX)})
-    entries = await _get(client, f"{path}/entries", {**seen, "limit": str(ENTRIES_MAX)})
+    lots = await read(client, f"{path}/lots", {**seen, "limit": str(LOTS_MAX)})
+    entries = await read(client, f"{path}/entries", {**seen, "limit": str(ENTRIES_MAX)})
     told = console()
     told.print(f"{program} {member}, as of {balances['as_of']}")
     told.print(_balances(balances))
     told.print(_lots(lots))
     told.print(_entries(entries))
     return 0
-
-
-async def _get(
-    client: httpx.AsyncClient, path: str, query: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    try:
-        answer = await client.get(path, params=query)
-    except httpx.TransportError as error:
-        raise WronglySetUp(
-            f"the API at {client.base_url} cannot be reached ({type(error).__name__}): start it "
-            "with `tessera up`, or set TESSERA_API_HOST and TESSERA_API_PORT"
-        ) from error
-    if answer.status_code != HTTPStatus.OK:
-        said = answer.json()
-        raise Refused(f"{said['code']}: {said.get('detail') or said['title']}")
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def _table(*columns: str, numbers: Sequence[str] = (), title: str = "") -> Table:

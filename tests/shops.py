@@ -42,38 +42,21 @@ def preset(name: str) -> Program:
     return reading.program
 
 
-class Shop:
-    """A retailer with one program, and time that passes as the story says."""
+class Retailer:
+    """A retailer with one program: what its shops publish."""
 
     def __init__(self, program: str | Program) -> None:
         """The name of a preset, or a program."""
         self.program = preset(program) if isinstance(program, str) else program
-        self.ledger = MemoryLedger(now=datetime(2026, 1, 1, 12, tzinfo=UTC))
-        self.ledger.publish(published(self.program).document)
         self._events = 0
-        self._last_record: tuple[str, Outgoing] | None = None
-        self._waits = False
 
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """What happens meanwhile is decided in one batch."""
-        self._waits = True
-        yield
-        self._waits = False
-        self.ledger.run()
+    def now(self) -> datetime:
+        """When it happens."""
+        raise NotImplementedError
 
-    def publishes(self, program: Program) -> Self:
-        """Another version of the program."""
-        self.ledger.publish(published(program).document)
-        return self
-
-    def on(self, when: str) -> Self:
-        """It is then: a day (its noon, in the program's zone) or a local time."""
-        local = datetime.fromisoformat(when if "T" in when else f"{when}T12:00")
-        self.ledger.now = local.replace(tzinfo=self.program.zone).astimezone(UTC)
-        return self
-
-    # what shops publish
+    def publish(self, event: dict[str, Any]) -> None:
+        """An upstream event, out of the shop's hands."""
+        raise NotImplementedError
 
     def sells(self, member: str, *amounts: int | dict[str, Any], **fields: Any) -> Self:
         """A closed receipt; a number is a line of so many minor units."""
@@ -107,23 +90,67 @@ class Shop:
     def happens(self, wire_type: str, member: str, **fields: Any) -> Self:
         """An upstream event, now."""
         self._events += 1
-        event = {
-            "type": wire_type,
-            "event_id": f"event-{self._events}",
-            "source": "shop",
-            "brand": self.program.brands[0],
-            "member": member,
-            "occurred_at": self.ledger.now.isoformat(),
-            **fields,
-        }
+        self.publish(
+            {
+                "type": wire_type,
+                "event_id": f"event-{self._events}",
+                "source": "shop",
+                "brand": self.program.brands[0],
+                "member": member,
+                "occurred_at": self.now().isoformat(),
+                **fields,
+            }
+        )
+        return self
+
+    def receipt(self) -> str:
+        """The number of the last receipt."""
+        return f"receipt-{self._events}"
+
+
+class Shop(Retailer):
+    """One in memory, and time that passes as the story says."""
+
+    def __init__(self, program: str | Program) -> None:
+        super().__init__(program)
+        self.ledger = MemoryLedger(now=datetime(2026, 1, 1, 12, tzinfo=UTC))
+        self.ledger.publish(published(self.program).document)
+        self._last_record: tuple[str, Outgoing] | None = None
+        self._waits = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What happens meanwhile is decided in one batch."""
+        self._waits = True
+        yield
+        self._waits = False
+        self.ledger.run()
+
+    def publishes(self, program: Program) -> Self:
+        """Another version of the program."""
+        self.ledger.publish(published(program).document)
+        return self
+
+    def on(self, when: str) -> Self:
+        """It is then: a day (its noon, in the program's zone) or a local time."""
+        local = datetime.fromisoformat(when if "T" in when else f"{when}T12:00")
+        self.ledger.now = local.replace(tzinfo=self.program.zone).astimezone(UTC)
+        return self
+
+    def now(self) -> datetime:
+        """When it is in the story."""
+        return self.ledger.now
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """The event as intake reads it, forwards it, and as it is decided."""
         said = read(TOPIC, json.dumps(event).encode(), (), millis(self.ledger.now))
         assert isinstance(said, Recognised), said
         program = self.ledger.catalogue.program_of_brand(event["brand"], self.ledger.now)
         assert program is not None
-        account = account_key(program.program, member)
+        account = account_key(program.program, event["member"])
         record = activity(account, said, Source(TOPIC, 0, self._events))
         self._last_record = account, record
-        return self.repeats()
+        self.repeats()
 
     def repeats(self) -> Self:
         """The last event arrives (once more)."""
@@ -132,10 +159,6 @@ class Shop:
         if not self._waits:
             self.ledger.run()
         return self
-
-    def receipt(self) -> str:
-        """The number of the last receipt."""
-        return f"receipt-{self._events}"
 
     def redeems(self, member: str, points: int) -> Self:
         """A member spends points at the till."""

@@ -14,8 +14,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from cli import correction
+from cli import writes
+from cli.api import ask
 from cli.refusals import Refused
+from cli.writes import Who
 from services.query import answers, outcomes
 from services.query.problems import ProblemDetails
 from shared.program.policies import Holds
@@ -284,16 +286,18 @@ async def test_what_takes_too_long_gets_a_link_that_answers_as_the_request_would
 
 
 async def test_an_operator_corrects_from_the_command_line(shop, earn, capsys):
-    who = {"actor": "ann", "reason": "goodwill"}
-    added = correction.adjustment(70, below_zero=False, **who)
+    who = Who("ann", "goodwill")
+    added = writes.adjustment("ida", 70, who)
     for _ in range(2):
-        assert await correction.ask(shop, "shop", "ida", added, "once") == 0
+        assert await ask(shop, "shop", added, "once") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("added; the balance is 70 (key: once)") == 2
 
-    deducted = correction.adjustment(-90, below_zero=False, **who)
+    deducted = writes.adjustment("ida", -90, who)
     with pytest.raises(Refused, match=r"insufficient_points.*available 70, missing 20"):
-        await correction.ask(shop, "shop", "ida", deducted, "")
-    late = correction.date("extension", str(uuid4()), "2100-01-01T00:00:00Z", **who)
+        await ask(shop, "shop", deducted)
+    late = writes.of_lot("ida", str(uuid4()), "extension", who, until="2100-01-01T00:00:00Z")
     with pytest.raises(Refused, match="lot_unknown"):
-        await correction.ask(shop, "shop", "ida", late, "")
+        await ask(shop, "shop", late)
+    with pytest.raises(Refused, match=r"invalid: .*actor: "):
+        await ask(shop, "shop", writes.adjustment("ida", 1, Who("", "goodwill")))

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -145,6 +146,37 @@ async def test_the_catalogue_says_what_a_member_can_have(system: System) -> None
     assert (unknown.status_code, unknown.json()["code"]) == (409, "reward_unknown")
     nobody = await system.client.get(f"{PROGRAM}/members/~reward~mug")
     assert (nobody.status_code, nobody.json()["code"]) == (404, "account_unknown")
+
+
+async def test_an_operator_stocks_hands_over_and_takes_back_from_the_command_line(
+    system: System, tmp_path: Path
+) -> None:
+    codes = tmp_path / "codes.txt"
+    codes.write_text("C-1\n\nC-2\n", encoding="utf-8")
+    who = ("--actor", "ann", "--reason", "delivery of Monday")
+
+    async def reward(*arguments: str) -> tuple[int | None, str]:
+        code, said = await tessera(system.host.environment, "reward", *arguments)
+        return code, " ".join(said.split())
+
+    in_stock = (await units(system, "voucher"))[0]
+    stocked = ("stock", "shop", "voucher", "--codes", str(codes), "--key", "monday", *who)
+    for _ in range(2):
+        code, said = await reward(*stocked)
+        assert (code, said) == (0, f"added; the balance is {in_stock + 2} (key: monday)")
+    code, said = await reward("list", "shop")
+    assert code == 0
+    assert f"voucher A voucher with a code {PRICE} {in_stock + 2} yes" in said
+
+    code, said = await reward("redeem", "shop", "5", "voucher", "--key", "mine")
+    assert (code, said.startswith("issued with the code ")) == (0, True), said
+    [claim] = (await get(system, "members/5/rewards"))["rewards"][:1]
+    assert claim["code"] in said
+    assert (await reward("fulfil", "shop", "5", claim["redemption_id"], *who))[0] == 0
+    code, said = await reward("cancel", "shop", "5", claim["redemption_id"], *who)
+    assert (code, said.partition(":")[0]) == (1, "reward_not_open")
+    code, said = await reward("stock", "shop", "mug", "--units", "1", "--codes", str(codes), *who)
+    assert (code, "one of --units and --codes" in said) == (2, True)
 
 
 async def test_killed_between_the_steps_every_reward_is_issued_or_refused(system: System) -> None:
