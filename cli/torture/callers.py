@@ -30,6 +30,8 @@ from cli.torture.journal import (
 TOKEN = "Tessera-Token"  # noqa: S105  (the name of a header)
 FINAL = {200, 409, 422}
 GRANTED = GRANTS * GRANT_DOLLARS
+UNANSWERED = (httpx.TransportError, AttributeError)
+"""The client takes the name of a socket that may be gone as soon as it is connected."""
 REQUEST_SECONDS = 20.0
 RETRY_SECONDS = 0.3
 TILL_PAUSE_SECONDS = 0.5
@@ -64,7 +66,7 @@ class Callers:
     ) -> httpx.Response | None:
         try:
             return await self.client.request(method, drawn.choice(self.apis) + path, **what)
-        except httpx.TransportError:
+        except UNANSWERED:
             self.journal.counts["requests without an answer"] += 1
             return None
 
