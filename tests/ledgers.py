@@ -76,6 +76,7 @@ class MemoryLedger:
     catalogue: Catalogue = field(default_factory=Catalogue)
     programs: list[bytes] = field(default_factory=list)
     log_type: type[MemoryLog] = MemoryLog
+    inputs_type: type[MemoryInputs] = MemoryInputs
 
     def __post_init__(self) -> None:
         keyed = {topic.name: PARTITIONS for topic in (ACTIVITY, COMMANDS, AWARDS, LEDGER)}
@@ -161,7 +162,7 @@ class MemoryLedger:
         for name, service in self.services.items():
             service.catalogue = self.catalogue
             store = self.stores[name]
-            inputs = MemoryInputs(self.log, [topic.name for topic in service.inputs])
+            inputs = self.inputs_type(self.log, [topic.name for topic in service.inputs])
             opening: Opening[Any] = Opening(
                 service,
                 self.log,

@@ -5,7 +5,7 @@ missing that was not taken yet, and what stands before the position must be what
 Raises Halted with what was seen and what to do. Repairs nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from services.intake.store import Position, Store
 from shared.chain.link import fingerprint
@@ -81,6 +81,10 @@ class Positions:
             if len(records) > known:
                 new[place] = records[known:]
         return new
+
+    def nexts(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The next offset to take of each place."""
+        return {place: self.at[place].next_offset for place in places}
 
     def after(
         self, polled: Mapping[Place, Sequence[Record]]

@@ -26,6 +26,7 @@ from shared.events.topics import ACTIVITY, QUARANTINE, QUARANTINE_BYTES_MAX, REC
 from shared.events.upstream import Activity
 from shared.metrics import QUARANTINED
 from shared.program.catalogue import Catalogue
+from shared.stream.gaps import check_whole
 from shared.stream.limits import Limits
 from shared.stream.log import AppendFailed, Inputs, Log, LogUnavailable, Outgoing, Place, Record
 from shared.stream.positions import Halted, Outpaced
@@ -114,6 +115,7 @@ class Intake:
         polled = self.positions.checked(
             await self.inputs.poll(self.limits.inputs_per_turn, self.limits.poll_wait_ms)
         )
+        await check_whole(self.log, self.positions.nexts(polled), polled)
         started = self._stepped("poll", started)
         if not polled:
             return 0

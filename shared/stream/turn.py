@@ -7,7 +7,7 @@ partitions.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,6 +21,7 @@ from shared.events.facts import InputRejected
 from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import COMMANDS, QUARANTINE, RECORD_BYTES_MAX
 from shared.events.wire import Source
+from shared.stream.gaps import check_whole
 from shared.stream.limits import Limits
 from shared.stream.log import Bounds, Inputs, Log, LogUnavailable, Outgoing, Place, Record
 from shared.stream.positions import Outpaced, same_log
@@ -121,6 +122,7 @@ class Turn(Generic[S]):
         void_before = self.void
         started = perf_counter()
         polled = await self.inputs.poll(self.limits.inputs_per_turn, self.limits.poll_wait_ms)
+        await check_whole(self.log, self._nexts(polled), polled)
         batch, marks = self._read(polled)
         started = self._stepped("poll", started)
         if not polled:
@@ -148,6 +150,9 @@ class Turn(Generic[S]):
         return now
 
     # poll
+
+    def _nexts(self, places: Iterable[Place]) -> dict[Place, int]:
+        return {place: self.positions[place.partition].inputs[place.topic].next for place in places}
 
     def _read(self, polled: Mapping[Place, Sequence[Record]]) -> tuple[Batch, Marks]:
         """What the polled records say, by partition, in the order in which they were polled.

@@ -16,10 +16,11 @@ from aiokafka import ConsumerRecord
 from services.intake.decide import Known
 from services.intake.service import Intake
 from services.intake.store import Position, PostgresStore
+from services.intake.upstream import UpstreamInputs
 from shared.events import quarantine
 from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import PURCHASES, partition_of
-from shared.stream.log import Place
+from shared.stream.log import Place, Record
 from shared.stream.positions import Halted
 from tests.integration.intake.world import (
     ACTIVITY_PARTITIONS,
@@ -231,6 +232,29 @@ async def test_names_of_headers_that_are_no_text_hold_nothing_up(world: World):
     [item] = items(await world.quarantined()).values()
     assert (item.reason, item.value) == (Reason.NOT_JSON, b"{")
     assert item.headers[-1] == ("\\xff\\xfe", b"1")
+
+
+class Skipping(UpstreamInputs):
+    """A client that passes over a record in the middle of a poll, once."""
+
+    has_skipped = False
+
+    async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
+        """See `Inputs.poll`."""
+        polled = await super().poll(limit, wait_ms)
+        for records in polled.values():
+            if len(records) > 2 and not self.has_skipped:
+                self.has_skipped = True
+                del records[1]
+        return polled
+
+
+async def test_what_the_client_passes_over_is_read_again(world: World):
+    await world.publish([good(number) for number in range(50)])
+    async with world.store() as store, world.intake(store, inputs_type=Skipping) as intake:
+        await world.take_all(intake)
+        assert intake.inputs.has_skipped  # type: ignore[attr-defined]
+    assert_forwarded(await world.activities(), range(50))
 
 
 @pytest.mark.parametrize(("bytes_max", "kept"), [(9 << 20, 5 << 20), (1 << 20, 900_000)])

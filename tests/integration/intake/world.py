@@ -192,8 +192,9 @@ class World:
         programs: FixedPrograms | None = None,
         group: FixedGroup | None = None,
         inputs_per_turn: int = 100,
+        inputs_type: type[UpstreamInputs] = UpstreamInputs,
     ) -> AsyncIterator[Intake]:
-        log, inputs = KafkaLog(self.kafka), UpstreamInputs(self.kafka)
+        log, inputs = KafkaLog(self.kafka), inputs_type(self.kafka)
         await log.start()
         await inputs.start()
         try:
