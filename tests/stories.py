@@ -28,7 +28,9 @@ from shared.events.commands import (
     Tick,
 )
 from shared.events.facts import (
+    DatedPoints,
     DebitShare,
+    Extension,
     LotShare,
     PointsCredited,
     PointsEarned,
@@ -84,6 +86,7 @@ def program(
     holds: Mapping[str, Any] | None = None,
     returns: Mapping[str, Any] | None = None,
     adjustments: Mapping[str, Any] | None = None,
+    expiry: Mapping[str, Any] | None = None,
     **rules: object,
 ) -> Program:
     """A program with plain cash off, one point for one minor unit, and what else `rules` say."""
@@ -102,6 +105,7 @@ def program(
             "redemption": redemption,
             "returns": returns or {},
             "adjustments": adjustments or {},
+            "expiry": expiry or {},
         }
     )
 
@@ -129,9 +133,16 @@ def earned(
     *,
     expires: "str | int | datetime | None" = None,
     active: "str | int | datetime | None" = None,
+    sliding: bool = False,
+    extends: "str | int | datetime | None" = None,
+    parts: Mapping[str, tuple[int, int]] | None = None,
     on: "str | int | datetime | None" = None,
 ) -> Step:
-    """An award of earn; active and made at the start unless it says when."""
+    """An award of earn; active and made at the start unless it says when.
+
+    `extends` is until when it extends what slides; `parts` are, by name, those of its points with a
+    day of their own.
+    """
     award = PointsEarned(
         account=ACCOUNT,
         award_id=named(name),
@@ -147,8 +158,17 @@ def earned(
         points=points,
         active_from=START if active is None else at(active),
         expires_at=None if expires is None else at(expires),
+        sliding=sliding,
+        extends=None if extends is None else Extension(act="purchase", until=at(extends)),
+        parts=tuple(_part(part, n, at(day)) for part, (n, day) in (parts or {}).items()),
     )
     return Step(award, award_cause(ACCOUNT, award.award_id), None if on is None else at(on))
+
+
+def _part(name: str, points: int, until: datetime) -> DatedPoints:
+    return DatedPoints(
+        lot_id=named(name), rules=("bonus",), points=points, active_from=START, expires_at=until
+    )
 
 
 def redeem(

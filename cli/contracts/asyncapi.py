@@ -68,6 +68,7 @@ CARRIED: dict[Topic, tuple[str, ...]] = {
         "loyalty.points.added.v1",
         "loyalty.points.deducted.v1",
         "loyalty.lot.extended.v1",
+        "loyalty.expiry.extended.v1",
         "loyalty.lot.reinstated.v1",
         "loyalty.award.confirmed.v1",
         "loyalty.request.refused.v1",

@@ -101,6 +101,8 @@ def _earned(
         )
         if worth.parts
         else (),
+        sliding=worth.sliding,
+        extends=worth.extends,
         **bought,
     )
 

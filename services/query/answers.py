@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.events.facts import (
     CapReached,
     EarnedIn,
+    Extension,
     LotShare,
     RuleMissed,
     RuleShare,
@@ -107,6 +108,7 @@ class Lot(Answer):
     occurred_at: datetime
     active_from: datetime
     expires_at: datetime | None
+    sliding: Annotated[bool, Field(description="What the member does extends the date")]
 
 
 class Lots(OfAccount):
@@ -303,6 +305,7 @@ class PartWorth(Answer):
     points: int
     active_from: datetime
     expires_at: datetime | None
+    sliding: bool
 
 
 class Worth(Answer):
@@ -322,6 +325,8 @@ class Worth(Answer):
     active_from: datetime
     expires_at: datetime | None
     parts: Annotated[list[PartWorth], Field(description="Those of the points with other dates")]
+    sliding: Annotated[bool, Field(description="What the member does extends the date")]
+    extends: Annotated[Extension | None, Field(description="Until when it extends other points")]
     desired: Annotated[int, Field(description="What it would be without caps")]
     caps: list[CapReached]
     also: Annotated[list[EarnedIn], Field(description="Points of the program's other currencies")]

@@ -188,6 +188,7 @@ def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
         "occurred_at": row["occurred_at"],
         "active_from": row["active_from"],
         "expires_at": row["expires_at"],
+        "sliding": row["sliding"],
     }
 
 

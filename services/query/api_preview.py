@@ -133,6 +133,8 @@ def _told(
         "active_from": worth.active_from,
         "expires_at": worth.expires_at,
         "parts": [part._asdict() for part in worth.parts],
+        "sliding": worth.sliding,
+        "extends": worth.extends,
         "desired": worth.points if worth.desired is None else worth.desired,
         "caps": worth.caps,
         "also": worth.also,

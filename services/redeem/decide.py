@@ -31,9 +31,23 @@ from shared.events.commands import (
     ReleasePoints,
     Tick,
 )
-from shared.events.facts import DatedPoints, PointsEarned, PointsExpired, ReturnAssessed
-from shared.events.ids import Cause, award_cause, expiry_cause, lapse_cause, write_off_cause
-from shared.events.movements import DeficitWrittenOff, HoldLapsed
+from shared.events.facts import (
+    DatedPoints,
+    PointsEarned,
+    PointsExpired,
+    PointsRedeemed,
+    ReturnAssessed,
+)
+from shared.events.ids import (
+    Cause,
+    award_cause,
+    expiry_cause,
+    lapse_cause,
+    slide_cause,
+    write_off_cause,
+)
+from shared.events.movements import DeficitWrittenOff, ExpiryExtended, HoldCaptured, HoldLapsed
+from shared.events.rewards import RedeemReward, RewardIssued, RewardReserved
 from shared.ledger.account import Account
 from shared.ledger.adjusting import adjust
 from shared.ledger.clawback import cancel_award, claw_back
@@ -44,13 +58,19 @@ from shared.ledger.holds import capture, hold, release
 from shared.ledger.refunds import cancel
 from shared.ledger.settle import Settlement, settle
 from shared.ledger.shelf import Shelf
+from shared.ledger.sliding import by_spending, slide
 from shared.program.model import Program
 
 Operated = AdjustPoints | ExtendLot | ReinstateLot | ConfirmAward | CancelAward
 """Commands of operators."""
 Keyed = RedeemPoints | HoldPoints | CapturePoints | CancelRedemption | Operated | KeyedOfReward
 """Commands whose caller names a key."""
-Input = PointsEarned | ReturnAssessed | Keyed | ReleasePoints | Carried | Tick
+Asked = ReturnAssessed | Keyed | ReleasePoints | Carried
+"""What is decided under a program, as one fact."""
+Spending = RedeemPoints | CapturePoints | RedeemReward
+Spent = PointsRedeemed | HoldCaptured | RewardReserved | RewardIssued
+"""What spends points, and what comes of it if it does."""
+Input = PointsEarned | Asked | Tick
 """What moves points; other facts of earn are no business of an account."""
 ProgramAt = Callable[[str, datetime], Program | None]
 """The version of a program in force at an instant, if there is one."""
@@ -86,15 +106,50 @@ def decide(
         case Tick():
             pass
         case PointsEarned():
-            decisions.extend(_credits(account, message, known, cause, t))
-        case command if isinstance(command, OfReward):
-            program = program_at(split_account(command.account)[0], t)
-            decided = decide_reward(account, command, program, shelf, cause, t)
-            decisions.append(Decision(cause, decided))
+            decisions.extend(_awarded(account, message, known, cause, t))
         case _:
             program = program_at(split_account(message.account)[0], t)
-            decisions.append(Decision(cause, _decided(account, message, program, cause, t)))
+            decisions.extend(_asked(account, message, program, shelf, cause, t))
     return decisions
+
+
+def _awarded(
+    account: Account | None, award: PointsEarned, known: Container[UUID], cause: Cause, t: datetime
+) -> Iterator[Decision]:
+    """What an award does: to the dates of other points, then its lots."""
+    if award.extends is not None and account is not None:
+        extended = slide(account, award.extends, award.award_id, award.program_version, t)
+        for fact in extended:
+            yield _slid(fact)
+            account = evolve(account, fact, t)
+    yield from _credits(account, award, known, cause, t)
+
+
+def _slid(fact: ExpiryExtended) -> Decision:
+    return Decision(slide_cause(fact.account, fact.by, fact.lots[0].lot_id), fact)
+
+
+def _asked(
+    account: Account | None,
+    message: Asked,
+    program: Program | None,
+    shelf: Shelf,
+    cause: Cause,
+    t: datetime,
+) -> Iterator[Decision]:
+    """What is asked of an account. Where spending extends dates, it does so before it spends.
+
+    So its own cause comes last here too, and being known means that all is done.
+    """
+    decided = _decided(account, message, program, shelf, cause, t)
+    if isinstance(decided, Spent) and isinstance(message, Spending):
+        extends = by_spending(program, t)
+        if extends is not None and program is not None and account is not None:
+            for fact in slide(account, extends, cause.id, program.version, t):
+                yield _slid(fact)
+                account = evolve(account, fact, t)
+            decided = _decided(account, message, program, shelf, cause, t)
+    yield Decision(cause, decided)
 
 
 def _credits(
@@ -143,18 +198,15 @@ def _cause(fact: Settlement) -> Cause:
 
 def _decided(
     account: Account | None,
-    message: ReturnAssessed
-    | RedeemPoints
-    | HoldPoints
-    | CapturePoints
-    | CancelRedemption
-    | ReleasePoints
-    | Operated,
+    message: Asked,
     program: Program | None,
+    shelf: Shelf,
     cause: Cause,
     t: datetime,
 ) -> LedgerFact:
     """What one input does to an account that is settled up to t."""
+    if isinstance(message, OfReward):
+        return decide_reward(account, message, program, shelf, cause, t)
     match message:
         case RedeemPoints():
             return redeem(account, message, program, cause.id, t)

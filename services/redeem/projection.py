@@ -33,6 +33,7 @@ from shared.events.movements import (
     AwardConfirmed,
     Covering,
     DeficitWrittenOff,
+    ExpiryExtended,
     HoldCaptured,
     HoldLapsed,
     HoldReleased,
@@ -97,7 +98,10 @@ ACCOUNT = Table("account", AccountRow, ("text", "text", "bigint", _TIME, *_SUMS)
 LOT = Table(
     "lot",
     Lot,
-    ("text", "uuid", "text", "text", *("bigint",) * 5, _TIME, _TIME, _TIME, "bigint", "boolean"),
+    (
+        *("text", "uuid", "text", "text", *("bigint",) * 5, _TIME, _TIME, _TIME, "bigint"),
+        *("boolean", "boolean"),
+    ),
     "lot_id",
 )
 DEBIT = Table(
@@ -263,7 +267,7 @@ def _lots(fact: Any) -> Iterator[UUID]:
             yield from (share.lot_id for share in fact.allocation)
         case PointsExpired() | LotExtended() | LotReinstated() | AwardConfirmed():
             yield fact.lot_id
-        case PointsClawedBack():
+        case PointsClawedBack() | ExpiryExtended():
             yield from (part.lot_id for part in fact.lots)
         case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
             yield from (share.lot_id for share in fact.back.lots)

@@ -36,7 +36,7 @@ from services.redeem.projection import (
 from services.redeem.reward_decisions import OfReward
 from services.redeem.rewards import AskedOfRewards, replay_needs
 from shared.events import registry
-from shared.events.base import instant
+from shared.events.base import instant, split_account
 from shared.events.commands import (
     AdjustPoints,
     CancelAward,
@@ -114,6 +114,12 @@ class Asked:
         self.known: set[UUID] = set()
         self.rewards = AskedOfRewards()
 
+    def credits(self, award: PointsEarned) -> None:
+        """Points of an award become lots; what it extends are lots that are there."""
+        self.known.update(award_cause(award.account, part.lot_id).id for part in award.parts)
+        if award.extends is not None:
+            self.spending.add(award.account)
+
     def claws(self, account: str, lots: Iterable[UUID]) -> None:
         """Points of these lots are taken back."""
         self.spending.add(account)
@@ -140,8 +146,8 @@ def _asked(inputs: Sequence[Input]) -> Asked:
                 asked.claws(input.account, (lot,))
             case ExtendLot(lot_id=lot) | ReinstateLot(lot_id=lot) | ConfirmAward(lot_id=lot):
                 asked.lots.add(lot)
-            case PointsEarned(parts=parts):
-                asked.known.update(award_cause(input.account, part.lot_id).id for part in parts)
+            case PointsEarned() as award:
+                asked.credits(award)
             case Tick():
                 pass
             case message if isinstance(message, OfReward):
@@ -188,11 +194,16 @@ class Redeem:
     def needs(self, inputs: Sequence[Input], horizon_ms: int) -> Sequence[Need]:
         """Accounts, what is due on them and what has lapsed; then what each input is about.
 
-        All open lots are loaded only of accounts that spend or lose points.
+        All open lots are loaded only of accounts that spend or lose points, or whose dates slide.
         """
         accounts = list({input.account for input in inputs})
         horizon = instant(horizon_ms)
         asked = _asked(inputs)
+        asked.spending |= {
+            input.account
+            for input in inputs
+            if isinstance(input.message, CapturePoints) and self._slides(input.account)
+        }
         needs = [
             Need(KNOWN, [*(input.cause.id for input in inputs), *asked.known]),
             Need(ACCOUNTS, accounts),
@@ -213,6 +224,11 @@ class Redeem:
         if others := [account for account in accounts if account not in asked.spending]:
             needs.append(Need(PAST_LOTS, others, horizon))
         return needs
+
+    def _slides(self, account: str) -> bool:
+        """Whether acts extend dates under some version of the account's program."""
+        versions = self.catalogue.versions(split_account(account)[0])
+        return any(version.expiry.extended_by for version in versions)
 
     def replay_needs(self, facts: Sequence[Recorded]) -> Sequence[Need]:
         """Accounts, and the lots and debits that the facts name."""

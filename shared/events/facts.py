@@ -108,6 +108,13 @@ class EarnedIn(Contract):
     desired: Points | None = None
 
 
+class Extension(Contract):
+    """An act that makes points good until later: those that slide, and have an earlier date."""
+
+    act: str
+    until: Instant
+
+
 class DatedPoints(Contract):
     """Points of an award whose `rules` have dates of their own: they are a lot of their own."""
 
@@ -116,6 +123,7 @@ class DatedPoints(Contract):
     points: Annotated[Points, Field(gt=0)]
     active_from: Instant
     expires_at: Instant | None = None
+    sliding: StrictBool = False
 
 
 class PointsEarned(Contract):
@@ -124,7 +132,8 @@ class PointsEarned(Contract):
     `points` are of the program's first currency, `also` says what others it gives. `desired` is
     there if `caps` have clipped: what it would have been. `earning_share` is the part of the money
     that was not paid with points, if that earns nothing: `basis_minor` counts before it. `parts` of
-    the points have other dates than `active_from` and `expires_at`.
+    the points have other dates than `active_from` and `expires_at`. Dates of `sliding` points are
+    extended by what members do; `extends` says that this did.
     `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
     """
 
@@ -155,6 +164,8 @@ class PointsEarned(Contract):
     lines: tuple[BoughtLine, ...] = ()
     payments: tuple[Payment, ...] = ()
     parts: tuple[DatedPoints, ...] = ()
+    sliding: StrictBool = False
+    extends: Extension | None = None
 
 
 class ActivityRefused(Contract):
@@ -272,7 +283,7 @@ class DebitShare(Contract):
 
 
 class PointsCredited(Contract):
-    """A new lot.
+    """A new lot; of a `sliding` one, acts extend the date.
 
     `covers` is what of it covered what was due, `expired` what was past its date at once.
     """
@@ -287,6 +298,7 @@ class PointsCredited(Contract):
     expires_at: Instant | None = None
     covers: tuple[DebitShare, ...] = ()
     expired: Points = 0
+    sliding: StrictBool = False
 
 
 class PointsRedeemed(Contract):

@@ -80,6 +80,11 @@ def return_cause(account: str, reversal_id: UUID) -> Cause:
     return cause("return", account, str(reversal_id))
 
 
+def slide_cause(account: str, by: UUID, lot_id: UUID) -> Cause:
+    """An act extends a lot once, and with it those that come behind it."""
+    return cause("slide", account, str(by), str(lot_id))
+
+
 def release_cause(account: str, hold_id: UUID) -> Cause:
     """A hold is released once, whoever asks and however often."""
     return cause("release", account, str(hold_id))

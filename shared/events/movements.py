@@ -167,6 +167,27 @@ class DeficitWrittenOff(Contract):
     write_off_at: Instant
 
 
+class LotSlid(Contract):
+    """A lot that has a later date."""
+
+    lot_id: UUID
+    expired_at: Instant
+    expires_at: Instant
+
+
+class ExpiryExtended(Contract):
+    """Lots whose points are good for longer since the member did something.
+
+    `act` is one of those that extend the program's expiry; `by` is the award or the request.
+    """
+
+    account: AccountKey
+    act: str
+    by: UUID
+    program_version: Version
+    lots: tuple[LotSlid, ...]
+
+
 class PointsAdded(Contract):
     """An operator's credit: a new lot; `covers` is what of it covered what was due."""
 
@@ -179,6 +200,7 @@ class PointsAdded(Contract):
     covers: tuple[Covering, ...] = ()
     actor: Id
     reason: Reason
+    sliding: StrictBool = False
 
 
 class PointsDeducted(Contract):

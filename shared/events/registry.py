@@ -74,6 +74,7 @@ FACTS: Mapping[str, type[BaseModel]] = {
     "loyalty.points.added.v1": movements.PointsAdded,
     "loyalty.points.deducted.v1": movements.PointsDeducted,
     "loyalty.lot.extended.v1": movements.LotExtended,
+    "loyalty.expiry.extended.v1": movements.ExpiryExtended,
     "loyalty.lot.reinstated.v1": movements.LotReinstated,
     "loyalty.award.confirmed.v1": movements.AwardConfirmed,
     "loyalty.request.refused.v1": movements.RequestRefused,

@@ -77,7 +77,7 @@ class Lot(NamedTuple):
     """Points of one award: ``original = free + used + expired + clawed``.
 
     `order` is the account's version at which the lot was made: a smaller one is older. `graced`: it
-    has had its one time of grace.
+    has had its one time of grace. `sliding`: what the member does extends its date.
     """
 
     account: str
@@ -94,6 +94,7 @@ class Lot(NamedTuple):
     expires_at: datetime | None
     order: int
     graced: bool = False
+    sliding: bool = False
 
     def is_past(self, t: datetime) -> bool:
         """At the instant itself the points are gone; they are, too, if they were never active."""
@@ -120,6 +121,7 @@ class Lot(NamedTuple):
             self.expires_at,
             self.order,
             self.graced,
+            self.sliding,
         )
         lot.check()
         return lot

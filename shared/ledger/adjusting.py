@@ -59,6 +59,7 @@ def _add(
     expires_at = command.expires_at or _expiry(program, t)
     if expires_at is not None and expires_at <= t:
         return refusing.because(RefusalReason.DATE_NOT_LATER)
+    slides = command.expires_at is None and bool(program.expiry.extended_by)
     added = PointsAdded(
         account=command.account,
         lot_id=refusing.subject,
@@ -68,6 +69,7 @@ def _add(
         expires_at=expires_at,
         actor=command.actor,
         reason=command.reason,
+        sliding=slides,
     )
     if account is None or not account.due:
         return added
@@ -87,7 +89,10 @@ def _with_lot(account: Account, fact: PointsAdded, t: datetime) -> Draft:
     lot = new_lot(account, fact.lot_id, fact.brand, fact.points, t)
     expires_at = in_utc(fact.expires_at) if fact.expires_at else None
     draft = Draft(account)
-    draft.add_lot(lot._replace(active_from=in_utc(fact.active_from), expires_at=expires_at))
+    active_from = in_utc(fact.active_from)
+    draft.add_lot(
+        lot._replace(active_from=active_from, expires_at=expires_at, sliding=fact.sliding)
+    )
     return draft
 
 

@@ -39,6 +39,7 @@ def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsC
         expires_at=award.expires_at,
         covers=() if past or account is None else covers(account, award.points),
         expired=award.points if past else 0,
+        sliding=award.sliding,
     )
 
 

@@ -23,6 +23,7 @@ from shared.events.facts import (
 from shared.events.movements import (
     AwardConfirmed,
     DeficitWrittenOff,
+    ExpiryExtended,
     HoldCaptured,
     HoldLapsed,
     HoldReleased,
@@ -55,6 +56,7 @@ from shared.ledger.dates import confirmed, extended, reinstated
 from shared.ledger.draft import Draft
 from shared.ledger.holds import captured, held, let_go
 from shared.ledger.refunds import cancelled
+from shared.ledger.sliding import slid
 
 Refusal = RedemptionRefused | RequestRefused | UnitRefused
 Movement = (
@@ -66,11 +68,10 @@ Movement = (
     | PointsClawedBack
     | DeficitWrittenOff
     | PointsDeducted
-    | LotExtended
-    | LotReinstated
-    | AwardConfirmed
 )
 """What happens to points that an account has."""
+Redated = ExpiryExtended | LotExtended | LotReinstated | AwardConfirmed
+"""What happens to the dates of its lots."""
 OfReward = (
     StockAdded
     | RewardReserved
@@ -86,7 +87,14 @@ OfReward = (
 Opening = PointsCredited | PointsAdded | StockAdded
 """What opens an account that there was not."""
 LedgerFact = (
-    PointsCredited | PointsAdded | PointsRedeemed | PointsExpired | Movement | OfReward | Refusal
+    PointsCredited
+    | PointsAdded
+    | PointsRedeemed
+    | PointsExpired
+    | Movement
+    | Redated
+    | OfReward
+    | Refusal
 )
 """What can happen to an account."""
 LEDGER_FACTS: tuple[type[BaseModel], ...] = get_args(LedgerFact)
@@ -132,7 +140,7 @@ def _leaves_unopened(fact: LedgerFact) -> bool:
 
 
 def _otherwise(
-    account: Account, fact: PointsAdded | Movement | OfReward | Refusal, t: datetime
+    account: Account, fact: PointsAdded | Movement | Redated | OfReward | Refusal, t: datetime
 ) -> Account:
     """What is not worth a shorter way."""
     if isinstance(fact, PointsAdded):
@@ -141,6 +149,8 @@ def _otherwise(
         return _noted(account, t)
     if isinstance(fact, OfReward):
         return _of_reward(account, fact, t)
+    if isinstance(fact, Redated):
+        return _redated(account, fact, t)
     return _moved(account, fact, t)
 
 
@@ -187,6 +197,14 @@ def _moved(account: Account, fact: Movement, t: datetime) -> Account:
             return _written_off(account, fact, t)
         case PointsDeducted():
             return points_deducted(account, fact, t)
+        case _:
+            assert_never(fact)
+
+
+def _redated(account: Account, fact: Redated, t: datetime) -> Account:
+    match fact:
+        case ExpiryExtended():
+            return slid(account, fact, t)
         case LotExtended():
             return extended(account, fact, t)
         case LotReinstated():
@@ -237,6 +255,8 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
         active_from,
         expires_at,
         version,
+        graced=False,
+        sliding=fact.sliding,
     )
     lot.check()
     return Account(

@@ -23,6 +23,14 @@ class Given(NamedTuple):
     points: Fraction
 
 
+class Dates(NamedTuple):
+    """From when and until when points are good; `sliding`: acts extend them."""
+
+    active_from: datetime
+    expires_at: datetime | None
+    sliding: bool
+
+
 class Dated(NamedTuple):
     """Whole points with their dates, and the rules that gave them."""
 
@@ -30,10 +38,7 @@ class Dated(NamedTuple):
     points: int
     active_from: datetime
     expires_at: datetime | None
-
-
-Dates = tuple[datetime, datetime | None]
-"""From when and until when points are good."""
+    sliding: bool
 
 
 class Dating:
@@ -63,13 +68,13 @@ class Dating:
         `limit` is what a cap on all points has left of them, before the rounding. None if a date
         lies beyond what a fact can hold.
         """
-        own = self.own.dates(occurred_at, enrolled_on)
+        own = _dates(self.own, occurred_at, enrolled_on)
         exact: dict[Dates, Fraction] = {}
         names: dict[Dates, list[str]] = {}
         left = limit
         for bit, rule, whole in given:
             validity = self._of_rule.get(bit)
-            dates = validity.dates(occurred_at, enrolled_on) if validity else own
+            dates = _dates(validity, occurred_at, enrolled_on) if validity else own
             if dates is None:
                 return None
             taken = whole if left is None else min(whole, left)
@@ -83,3 +88,8 @@ class Dating:
             parts.append(Dated(tuple(names[dates]), floor + over, *dates))
             over = 0
         return [part for part in parts if part.points]
+
+
+def _dates(by: Validity, occurred_at: datetime, enrolled_on: date | None) -> Dates | None:
+    dates = by.dates(occurred_at, enrolled_on)
+    return Dates(*dates, bool(by.extended_by)) if dates else None

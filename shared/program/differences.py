@@ -79,7 +79,7 @@ def _holds_parts(values: list[Any]) -> bool:
 
 
 def _unnamed(part: Mapping[str, Any], by: str) -> dict[str, Any]:
-    return {name: value for name, value in part.items() if name != by and value not in ({}, [])}
+    return {name: value for name, value in part.items() if name != by}
 
 
 def _listed(values: list[Any]) -> str:
@@ -89,7 +89,8 @@ def _listed(values: list[Any]) -> str:
 def _shown(value: Any) -> str:
     match value:
         case dict():
-            parts = (f"{name} {_shown(inner)}" for name, inner in value.items())
+            said = ((name, inner) for name, inner in value.items() if inner not in ({}, []))
+            parts = (f"{name} {_shown(inner)}" for name, inner in said)
             return _cut(", ".join(parts))
         case list():
             return _cut(f"[{', '.join(map(_shown, value))}]")

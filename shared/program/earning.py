@@ -13,7 +13,14 @@ from operator import or_
 from typing import NamedTuple
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
-from shared.events.facts import CapReached, Counted, EarnedIn, RuleMissed, RuleShare
+from shared.events.facts import (
+    CapReached,
+    Counted,
+    EarnedIn,
+    Extension,
+    RuleMissed,
+    RuleShare,
+)
 from shared.events.upstream import Activity, CustomAction, Purchase, Review
 from shared.program.actions import Actions
 from shared.program.alone import Alone, without
@@ -29,6 +36,7 @@ from shared.program.past import NOTHING, Counter, Past
 from shared.program.rules import CashBack, Multiplier, PerAmount, Rule
 from shared.program.stages import WHOLE, Base, Part, Share, Stages
 from shared.program.sums import Sum, Sums
+from shared.program.terms import Act
 
 PROGRAMS_PREPARED_MAX = 256
 
@@ -42,7 +50,7 @@ class Award(NamedTuple):
     """What an activity is worth; the fields are those of `PointsEarned`.
 
     `basis_minor` is the money that rules on money read, once however many do. `parts` are points
-    whose rules have other dates.
+    whose rules have other dates. `extends` is what it does to points that the member has.
     """
 
     points: int
@@ -58,6 +66,8 @@ class Award(NamedTuple):
     earning_share: str | None = None
     counted: tuple[Counted, ...] = ()
     parts: tuple[Dated, ...] = ()
+    sliding: bool = False
+    extends: Extension | None = None
 
 
 class OutOfRange(NamedTuple):
@@ -119,6 +129,7 @@ class _Prepared:
         self._alone = Alone(rules, currencies, self._stages)
         self._sums = Sums(program, self._caps, currencies)
         self._dating = Dating(program, currencies)
+        self._extended_by = program.expiry.extended_by
         self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
         self._timeline = in_effect(rules, program.zone)
         self._names = {
@@ -237,7 +248,17 @@ class _Prepared:
             )
         if outcome.share is not WHOLE:
             worth = worth._replace(earning_share=write_ratio(*outcome.share))
+        if self._extended_by:
+            worth = worth._replace(sliding=True, extends=self._extension(at, total.points))
         return self._dated(at, parts, total, worth) if gave & self._dating.rules else worth
+
+    def _extension(self, at: Circumstance, points: int) -> Extension | None:
+        """Until when the activity extends points that the member has, and as which act."""
+        acts = {Act.PURCHASE if isinstance(at.activity, Purchase) else Act.ACTION}
+        acts |= {Act.EARNING} if points else set()
+        until = self._dating.own.after_act(at.activity.occurred_at)
+        act = next((act for act in self._extended_by if act in acts), None)
+        return Extension(act=act.value, until=until) if act and until else None
 
     def _dated(
         self, at: Circumstance, parts: Sequence[Part], total: Sum, worth: Award
@@ -257,7 +278,10 @@ class _Prepared:
             return worth
         own, *others = dated
         return worth._replace(
-            active_from=own.active_from, expires_at=own.expires_at, parts=tuple(others)
+            active_from=own.active_from,
+            expires_at=own.expires_at,
+            sliding=own.sliding,
+            parts=tuple(others),
         )
 
     def _told(self, part: Part, clipped: Mapping[int, Fraction]) -> RuleShare:

@@ -153,6 +153,12 @@ class Program(Section):
                     f"found {last}; allowed: after effective_from ({first})",
                     *("earn", "rules", number, "effective_until"),
                 )
+            if rule.expiry is not None and rule.expiry.extended_by:
+                raise _inconsistent(
+                    "only the program's own expiry is extended; points of a rule with an expiry of "
+                    "its own keep their dates",
+                    *("earn", "rules", number, "expiry", "extended_by"),
+                )
         return self
 
     @model_validator(mode="after")

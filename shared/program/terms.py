@@ -25,6 +25,19 @@ class CountsFrom(StrEnum):
     ACTIVATION = "activation"
 
 
+class Act(StrEnum):
+    """What a member does that may extend an expiry."""
+
+    EARNING = "earning"
+    """An award of points, whatever for."""
+    PURCHASE = "purchase"
+    """A purchase, also one without points."""
+    ACTION = "action"
+    """Something that rules reward and that is no purchase, also without points."""
+    REDEMPTION = "redemption"
+    """Points that are spent: as cash off, a captured hold, a reward."""
+
+
 class Activation(Section):
     """When points can be spent: at once, `after` a while, or at the next of some days.
 
@@ -47,6 +60,9 @@ class Expiry(Section):
     That day lies `after` a while, or is the next of some days (if all of those are past: never), or
     the last one of the member's own year: the day before the next anniversary of the enrolment, or
     of the earning where the enrolment is not known. It may be rounded up.
+
+    With `extended_by` it slides: `after` is counted anew from each of these acts, for all points
+    that this expiry dates and that are not gone. A date never becomes an earlier one.
     """
 
     after: PeriodOrNever = None
@@ -54,6 +70,7 @@ class Expiry(Section):
     anniversary: Literal[True] | None = None
     round_up: Span | None = None
     counts_from: CountsFrom = CountsFrom.EARNING
+    extended_by: Annotated[tuple[Act, ...], Field(max_length=len(Act))] = ()
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
@@ -67,4 +84,6 @@ class Expiry(Section):
                 f"found {self.after}; allowed: days, weeks, months or years, where it is rounded",
                 "after",
             )
+        if self.extended_by and self.after is None:
+            raise inconsistent("only with `after`: a time since the act", "extended_by")
         return self

@@ -42,6 +42,8 @@ class Validity:
         self._begin = _begin(activation, program.zone)
         self._end = _end(expiry, program.zone)
         self._from_activation = expiry.counts_from is CountsFrom.ACTIVATION
+        self.extended_by = expiry.extended_by
+        """The acts that extend it; without any it does not slide."""
 
     def dates(
         self, occurred_at: datetime, enrolled_on: date | None = None
@@ -61,6 +63,14 @@ class Validity:
             if expires_at is not None and expires_at >= INSTANT_END:
                 return None
         return active_from, expires_at
+
+    def after_act(self, at: datetime) -> datetime | None:
+        """Until when points are good that an act at this instant extends.
+
+        None if that lies beyond what a fact can hold: then they are not extended.
+        """
+        until = self._end(at, None) if self._end is not None else None
+        return until if until is not None and until < INSTANT_END else None
 
 
 def _begin(terms: Activation, local: ZoneInfo) -> Begins | None:

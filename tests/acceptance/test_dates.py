@@ -23,6 +23,10 @@ def under(*rules: dict[str, Any], **sections: Any) -> Program:
     return program(*rules, redemption=CASH_OFF, **brand, **sections)
 
 
+def sliding(*acts: str) -> Program:
+    return under(BASE, expiry={"after": "12M", "extended_by": list(acts)})
+
+
 def is_clean(shop: Shop) -> bool:
     """Nothing is found by those who decide everything again."""
     report = verified(shop.ledger)
@@ -62,4 +66,39 @@ def test_a_part_of_an_award_covers_what_is_due():
     shop.returns("ann", "receipt-1", line_id="0", quantity=1, amount_minor=6_000)
     shop.has("ann", deficit=60, available=0)
     shop.on("2026-03-07").sells("ann", 2_000).has("ann", deficit=0, available=10)
+    assert is_clean(shop)
+
+
+def test_x10_a_purchase_without_points_extends_where_the_program_says_so():
+    for acts, last_day, gone in (
+        (["earning"], "2025-01-15", "2025-01-16"),
+        (["earning", "purchase"], "2025-12-20", "2025-12-21"),
+    ):
+        shop = Shop(sliding(*acts)).on("2024-01-15").sells("ann", 10_000)
+        shop.on("2024-12-20").sells("ann", 99).says(points=0)
+        shop.has("ann", on=last_day, available=100).has("ann", on=gone, available=0, expired=100)
+        assert is_clean(shop)
+
+
+def test_spending_extends_what_is_left_where_the_program_says_so():
+    for acts, available in ((["earning"], 0), (["earning", "redemption"], 60)):
+        shop = Shop(sliding(*acts)).on("2024-01-15").sells("ann", 10_000)
+        shop.on("2024-12-20").redeems("ann", 40).has("ann", on="2025-01-16", available=available)
+        assert is_clean(shop)
+
+
+def test_what_is_gone_is_not_extended_and_what_comes_late_counts_from_its_own_day():
+    shop = Shop(sliding("purchase")).on("2024-01-15").sells("ann", 10_000)
+    shop.on("2025-01-16").sells("ann", 5_000, occurred_at="2024-12-20T12:00:00Z")
+    shop.has("ann", available=50, expired=100)
+    shop.has("ann", on="2025-12-20", available=50).has("ann", on="2025-12-21", available=0)
+    assert is_clean(shop)
+
+
+def test_a_version_that_slides_leaves_points_alone_that_were_earned_before_it():
+    shop = Shop(under(BASE, expiry={"after": "12M"})).on("2024-01-15").sells("ann", 10_000)
+    later = sliding("purchase").model_copy(update={"version": 2, "effective_from": "2024-06-01"})
+    shop.publishes(later).on("2024-12-20").sells("ann", 5_000).has("ann", available=150)
+    shop.on("2025-06-20").sells("ann", 0).has("ann", available=50, expired=100)
+    shop.has("ann", on="2026-06-20", available=50).has("ann", on="2026-06-21", available=0)
     assert is_clean(shop)

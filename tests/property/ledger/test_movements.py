@@ -71,6 +71,7 @@ PROGRAMS = [
     program(holds=HOLDS, returns={"deficit": "written_off", "write_off_after": "8D"}),
     program(holds=HOLDS, returns={"deficit": "unspent_only", "grace": "3D"}),
     program(holds=HOLDS, returns={"grace": "2D"}, adjustments={"most": 60}),
+    program(holds=HOLDS, expiry={"after": "6D", "extended_by": ["redemption"]}),
 ]
 programs = st.sampled_from(PROGRAMS)
 gaps = st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, 3])
@@ -93,7 +94,10 @@ TAKING = (
     *("capture", "capture", "release", "cancel", "cancel"),
     *("return", "return", "return", "tick"),
 )
-OPERATED = ("add", "deduct", "deduct below zero", "extend", "reinstate", "confirm", "take back")
+OPERATED = (
+    *("earn in parts", "add", "deduct", "deduct below zero"),
+    *("extend", "reinstate", "confirm", "take back"),
+)
 days = st.sampled_from([1, 2, 4, 7, 7, None])
 
 
@@ -130,7 +134,19 @@ def steps_of(history: Sequence[Act]) -> Iterator[Step]:
             case "earn":
                 lots.append(f"lot {number}")
                 active = day + act.target - 4 if act.target > 4 else None
-                yield earned(2 * act.points, lots[-1], active=active, expires=until, on=day)
+                yield earned(
+                    *(2 * act.points, lots[-1]),
+                    active=active,
+                    expires=until,
+                    sliding=act.target % 2 == 0,
+                    extends=day + 6 if act.target in {1, 2} else None,
+                    on=day,
+                )
+            case "earn in parts":
+                lots += [f"lot {number}", f"part {number}"]
+                part = {lots[-1]: (max(act.points, 1), day + act.target)}
+                points = 3 * max(act.points, 1)
+                yield earned(points, lots[-2], expires=until, parts=part, on=day)
             case "redeem":
                 spent.append(f"r {number}")
                 yield redeem(act.points, spent[-1], on=day)

@@ -78,6 +78,18 @@ def credited_in_parts(ledger: MemoryLedger) -> None:
     ledger.buy(JO, "r2", 3)
 
 
+def extended_by_acts(ledger: MemoryLedger) -> None:
+    sliding = {"after": "30D", "extended_by": ["purchase", "redemption"]}
+    ledger.publish({**SHOP, "version": 2, "effective_from": "2001-01-01", "expiry": sliding})
+    ledger.buy(JO, "r1", 12)
+    ledger.buy(JO, "r2", 3, days_ago=2)
+    ledger.run()
+    ledger.pass_time(days=5)
+    ledger.buy(JO, "r3", 0)
+    ledger.pass_time(days=5)
+    ledger.redeem(JO, "key", 5)
+
+
 Story = Callable[[MemoryLedger], None]
 
 
@@ -112,6 +124,7 @@ def told(story: Story, room: int) -> MemoryLedger:
         credited_after_dates_have_passed,
         redeemed_after_dates_have_passed,
         credited_in_parts,
+        extended_by_acts,
     ],
 )
 def test_nothing_is_lost_wherever_the_log_tears(story: Story):
