@@ -19,8 +19,9 @@ FROM ?= 0
 # what is changed: make mutants OF='shared.chain.*'; all of it without
 OF ?=
 MUTMUT := build/mutmut
-# further arguments for pytest: make test ARGS="-k lots -x"
+# further arguments for pytest: make test ARGS="-k lots -x"; each worker has servers of its own
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help setup dev run up down test test-containers simulate guards mutants torture races poison
 .PHONY: fmt lint types check bench contracts lock clean
@@ -43,8 +44,8 @@ up: setup ## the same in the background; `tessera status` and `tessera logs` loo
 down: setup ## stop what `make up` started
 	@$(TESSERA) down
 
-test: dev ## all tests, on embedded servers that they start and stop
-	@$(PY) -m pytest $(ARGS)
+test: dev ## all tests, on embedded servers that they start and stop (WORKERS=2)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-containers: dev ## the integration tests on containers (needs Docker)
 	@TESSERA_TEST_SERVERS=containers $(PY) -m pytest tests/integration $(ARGS)
