@@ -46,18 +46,24 @@ from shared.events.ids import (
     award_cause,
     command_cause,
     digest,
+    receive_cause,
     release_cause,
     return_cause,
+    transferred_cause,
 )
 from shared.events.movements import RequestRefused
+from shared.events.transfers import ConcludeTransfer, ReceivePoints, SentLot, TransferPoints
 from shared.ledger.account import Account, Debit, DebitKind, Due, Lot, Status
 from shared.ledger.evolve import LEDGER_FACTS, LedgerFact, evolve
 from shared.ledger.reading import Balances, balances
 from shared.ledger.settle import settled
+from shared.ledger.shelf import Shelf
+from shared.ledger.transfers import Transfer
 from shared.program.model import Program
 
 PROGRAM = "shop"
 ACCOUNT = "shop:jo"
+FRIEND = "shop:flo"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -87,6 +93,7 @@ def program(
     returns: Mapping[str, Any] | None = None,
     adjustments: Mapping[str, Any] | None = None,
     expiry: Mapping[str, Any] | None = None,
+    transfers: Mapping[str, Any] | None = None,
     **rules: object,
 ) -> Program:
     """A program with plain cash off, one point for one minor unit, and what else `rules` say."""
@@ -106,6 +113,7 @@ def program(
             "returns": returns or {},
             "adjustments": adjustments or {},
             "expiry": expiry or {},
+            "transfers": transfers or {},
         }
     )
 
@@ -335,6 +343,46 @@ def cancel_award(name: str = "L1", *, on: "str | int | datetime | None" = None) 
     return _step(command, key, on)
 
 
+def give(
+    points: int, key: str = "g", *, to: str = FRIEND, on: "str | int | datetime | None" = None
+) -> Step:
+    """The member gives points to another."""
+    command = TransferPoints(account=ACCOUNT, idempotency_key=key, to=to, points=points)
+    return _step(command, key, on)
+
+
+def given_by_friend(
+    points: int,
+    name: str = "gift",
+    *,
+    expires: "str | int | datetime | None" = None,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """Points of a lot of another member come in."""
+    lot = SentLot(
+        lot_id=named(name),
+        points=points,
+        brand="shop",
+        occurred_at=START,
+        active_from=START,
+        expires_at=None if expires is None else at(expires),
+    )
+    command = ReceivePoints(
+        account=ACCOUNT, transfer_id=named(f"{name} of a friend"), sender=FRIEND, lots=(lot,)
+    )
+    cause = receive_cause(ACCOUNT, command.transfer_id)
+    return Step(command, cause, None if on is None else at(on))
+
+
+def not_taken(key: str = "g", *, on: "str | int | datetime | None" = None) -> Step:
+    """The other's account does not take the points that were given with this key."""
+    command = ConcludeTransfer(
+        account=ACCOUNT, transfer_id=redemption(key), refused=RefusalReason.ACCOUNT_BLOCKED
+    )
+    cause = transferred_cause(ACCOUNT, command.transfer_id)
+    return Step(command, cause, None if on is None else at(on))
+
+
 def tick(on: "str | int | datetime") -> Step:
     """The sweep comes by."""
     instant = at(on)
@@ -351,6 +399,7 @@ class Story:
     now: datetime = START
     history: tuple[tuple[datetime, bytes, str], ...] = ()
     last: tuple[LedgerFact, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
     causes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -373,14 +422,20 @@ class Story:
     def when(self, step: Step) -> Self:
         """One more input: decided and folded; `last` and `history` went over the wire."""
         now = step.on or self.now
-        decided = decide(self.account, step.message, lambda *_: self.program, step.cause, now)
+        shelf = Shelf(transfers=self.transfers)
+        decided = decide(
+            self.account, step.message, lambda *_: self.program, step.cause, now, shelf
+        )
         account, facts = self.account, []
         for decision in decided:
             account = evolve(account, decision.fact, now)
             facts.append(over_the_wire(decision.fact))
+            if account is not None:
+                shelf.evolve(decision.fact, account.version, now)
         return replace(
             self,
             account=account,
+            transfers=tuple(shelf.transfers.values()),
             now=now,
             history=(*self.history, *[_record(now, decision) for decision in decided]),
             last=tuple(facts),

@@ -38,6 +38,8 @@ def check_sums(
             sums["held_waived"] += debit.waived
         elif debit.kind == DebitKind.ADJUSTMENT:
             sums["deducted"] += debit.amount
+        elif debit.kind == DebitKind.TRANSFER:
+            sums["sent"] += debit.amount
         else:
             sums["redeemed"] += debit.amount
     for account in accounts:
@@ -64,8 +66,8 @@ def contradictions(
     """What does not add up, in words."""
     for told, one, other in (
         (
-            "{} are earned or added, its lots hold {} in all",
-            account.earned + account.added,
+            "{} are earned, added or received, its lots hold {} in all",
+            account.earned + account.added + account.received,
             lots["original"],
         ),
         ("{} are free, in its lots {}", account.free, lots["free"]),
@@ -73,6 +75,7 @@ def contradictions(
         ("{} are clawed back, in its lots {}", account.clawed_back, lots["clawed"]),
         ("{} are redeemed, its debits name {}", account.redeemed, debits["redeemed"]),
         ("{} are deducted, its debits name {}", account.deducted, debits["deducted"]),
+        ("{} are sent, its debits name {}", account.sent, debits["sent"]),
         ("{} are held, by its open holds {}", account.held, debits["held"]),
         ("{} are waived of open holds, in these {}", account.held_waived, debits["held_waived"]),
         ("{} are due, in its debits {}", account.due, debits["due"]),

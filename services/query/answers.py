@@ -64,6 +64,8 @@ class Balances(OfAccount):
     written_off: Annotated[int, Field(description="Of what was due: given by the program")]
     added: Annotated[int, Field(description="By operators, besides what was earned")]
     deducted: Annotated[int, Field(description="By operators, besides what was redeemed")]
+    received: Annotated[int, Field(description="From other members")]
+    sent: Annotated[int, Field(description="To other members, also what is on its way")]
     next_expiry: NextExpiry | None
 
 
@@ -274,6 +276,31 @@ class Claims(OfAccount):
 
     rewards: list[Claim]
     next: str | None
+
+
+class TransferStatus(StrEnum):
+    """How far a transfer has come."""
+
+    IN_TRANSIT = "in_transit"
+    RECEIVED = "received"
+    RETURNED = "returned"
+
+
+class Transfer(Answer):
+    """Points that a member gave to the member `to`."""
+
+    transfer_id: UUID
+    to: Annotated[str, Field(examples=["901"])]
+    status: TransferStatus
+    points: int
+    made_at: datetime
+    changed_at: datetime
+
+
+class TransferSeen(OfAccount):
+    """One transfer."""
+
+    transfer: Transfer
 
 
 class PendingRequest(Answer):

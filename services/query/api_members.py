@@ -1,9 +1,11 @@
 """Reads of one member's account: balances, entries, open lots, what expires when."""
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
@@ -21,16 +23,15 @@ from services.query.limits import PAGE_DEFAULT
 from services.query.pages import PAGE_PROBLEMS, READ_PROBLEMS, Cursor, Limit, number_of
 from services.query.problems import Code, Problem
 from services.query.reading import ENTRIES, EXPIRIES, LOTS
-from services.query.settling import expiry_rows, lot_rows
+from services.query.settling import NEVER, Place, expiry_rows, lot_rows
 from services.query.told import of_member
 from shared.events.base import EPOCH
 
 router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members"])
 
 MICROSECOND = timedelta(microseconds=1)
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Stands for the date of lots that never expire, here and in the statement."""
-BEFORE_ALL = (EPOCH, 0)
+BEFORE_ALL: Place = (EPOCH, 0, UUID(int=0))
+_HEX = re.compile(r"[0-9a-f]{32}")
 
 
 @router.get(
@@ -68,6 +69,8 @@ async def balances(request: Request, program: ProgramName, member: MemberId) -> 
             "written_off": row["written_off"],
             "added": row["added"],
             "deducted": row["deducted"],
+            "received": row["received"],
+            "sent": row["sent"],
             "next_expiry": next_at and {"at": next_at, "points": row["next_points"]},
         },
     )
@@ -193,12 +196,15 @@ def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lot_cursor(row: Mapping[str, Any]) -> str:
-    return f"{_micros(row['expires_at'] or NEVER)}-{row['order']}"
+    return f"{_micros(row['expires_at'] or NEVER)}-{row['order']}-{row['lot_id'].hex}"
 
 
-def _place(cursor: str) -> tuple[datetime, int]:
-    at, _, order = cursor.partition("-")
-    return _instant(at), number_of(order)
+def _place(cursor: str) -> Place:
+    at, _, rest = cursor.partition("-")
+    order, _, lot_id = rest.partition("-")
+    if _HEX.fullmatch(lot_id) is None:
+        raise Problem(Code.CURSOR_MALFORMED)
+    return _instant(at), number_of(order), UUID(lot_id)
 
 
 def _instant(cursor: str) -> datetime:

@@ -17,13 +17,13 @@ from services.query.context import (
     token_header,
     token_parameters,
 )
+from services.query.courses import claim_of
 from services.query.limits import PAGE_DEFAULT
 from services.query.offers import offered, stocks
 from services.query.outcomes import RewardHandedOver, RewardMade, RewardTakenBack
 from services.query.pages import PAGE_PROBLEMS, READ_PROBLEMS, Cursor, Limit, number_of
 from services.query.problems import Code
 from services.query.reading import CLAIMS
-from services.query.reward_requests import claim_of
 from services.query.told import of_member
 from services.query.writes import STATUS, TicketText, command_of, decided, keyed, ticket_of
 from shared.events.rewards import CancelReward, FulfilReward, RedeemReward

@@ -7,6 +7,7 @@ the application starts, and waited for.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
@@ -24,18 +25,20 @@ from services.query import (
     api_requests,
     api_rewards,
     api_stock,
+    api_transfers,
+    courses,
     documentation,
     openapi,
     problems,
 )
 from services.query.arrivals import Arrivals
+from services.query.carried_requests import CarriedRequests
 from services.query.connections import Database, Lifeline, Published
 from services.query.context import Context
 from services.query.metrics import Requests, Scrape
 from services.query.publishing import Publisher
 from services.query.reading import Reader
 from services.query.redemptions import Redemptions
-from services.query.reward_requests import RewardRequests
 from shared.settings import Settings
 from shared.stream.kafka import KafkaLog
 from shared.version import VERSION
@@ -96,6 +99,14 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
         partitions=settings.partitions,
         answer_seconds=settings.answer_seconds,
     )
+    carried = partial(
+        CarriedRequests,
+        redemptions=redemptions,
+        arrivals=arrivals,
+        reader=reader,
+        partitions=settings.partitions,
+        answer_seconds=settings.answer_seconds,
+    )
     return Context(
         settings=settings,
         database=database,
@@ -104,13 +115,8 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
         arrivals=arrivals,
         reader=reader,
         redemptions=redemptions,
-        rewards=RewardRequests(
-            redemptions,
-            arrivals,
-            reader,
-            partitions=settings.partitions,
-            answer_seconds=settings.answer_seconds,
-        ),
+        rewards=carried(courses.REWARDS),
+        transfers=carried(courses.TRANSFERS_MADE),
     )
 
 
@@ -118,7 +124,7 @@ def _add_routes(app: FastAPI) -> None:
     versioned = APIRouter(prefix="/v1")
     for room in (
         *(api_members, api_receipts, api_redemptions, api_holds, api_corrections, api_requests),
-        *(api_rewards, api_stock, api_preview, api_programs, api_events, api_health),
+        *(api_rewards, api_transfers, api_stock, api_preview, api_programs, api_events, api_health),
     ):
         versioned.include_router(room.router)
     app.include_router(versioned)

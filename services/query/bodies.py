@@ -91,6 +91,13 @@ class DateAsked(OperatorAsked):
     expires_at: Instant
 
 
+class TransferAsked(Body):
+    """Give points to the member `to` of the same program."""
+
+    to: Annotated[Id, Field(description="The other member", examples=["901"])]
+    points: Points
+
+
 class RewardAsked(Body):
     """Exchange points for a reward of the catalogue."""
 

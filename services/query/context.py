@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 
 from services.query.arrivals import Arrivals
+from services.query.carried_requests import CarriedRequests
 from services.query.connections import Database, Published
 from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
 from services.query.reading import BALANCES, Reader, Snapshot
 from services.query.redemptions import Redemptions
-from services.query.reward_requests import RewardRequests
 from services.query.settling import UNSETTLED, account_at, balances_row
 from services.query.tokens import HEADER, Token
 from shared.events.base import ID_LENGTH_MAX, account_key, is_reserved, split_account, stock_account
@@ -40,7 +40,8 @@ class Context:
     arrivals: Arrivals
     reader: Reader
     redemptions: Redemptions
-    rewards: RewardRequests
+    rewards: CarriedRequests
+    transfers: CarriedRequests
 
     def tokens(self, request: Request) -> list[Token]:
         """What the caller sent back, in headers and in the query. Raises `token_malformed`."""

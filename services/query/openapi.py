@@ -17,6 +17,7 @@ from services.query.bodies import (
     RedemptionAsked,
     RewardAsked,
     StockAsked,
+    TransferAsked,
 )
 from services.query.problems import MEDIA_TYPE, ProblemDetails
 from shared.events import registry
@@ -33,6 +34,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     AdjustmentAsked,
     DateAsked,
     RewardAsked,
+    TransferAsked,
     FulfilmentAsked,
     StockAsked,
     PreviewAsked,

@@ -35,6 +35,7 @@ from shared.events.movements import (
     RequestRefused,
 )
 from shared.events.rewards import RewardCancelled, RewardFulfilled, RewardIssued, StockAdded
+from shared.events.transfers import TransferSettled
 
 
 class Outcome(Answer):
@@ -165,6 +166,14 @@ class RewardTakenBack(Outcome):
     reason: str
 
 
+class TransferMade(Outcome):
+    """Points that are in the account of the member `to`."""
+
+    transfer_id: UUID
+    to: Annotated[str, Field(description="The other member", examples=["901"])]
+    points: int
+
+
 class StockPut(Answer):
     """Units that an operator put in stock; `balance` are those in stock after it."""
 
@@ -198,6 +207,7 @@ STATUSES: Mapping[type[BaseModel], str] = {
     RewardFulfilled: "fulfilled",
     RewardCancelled: "cancelled",
     StockAdded: "added",
+    TransferSettled: "received",
 }
 """What a request can come to, and the word for it."""
 
@@ -208,11 +218,18 @@ def told_of(decided: Decided, fact: BaseModel, token: Token) -> dict[str, Any]:
         **_whose(decided.account),
         "request_id": decided.cause,
         "status": STATUSES[type(fact)],
-        **fact.model_dump(exclude={"account"}),
+        **_detail(fact),
         "balance": decided.balance,
         "decided_at": decided.decided_at.astimezone(UTC),
         "token": str(token),
     }
+
+
+def _detail(fact: BaseModel) -> dict[str, Any]:
+    detail = fact.model_dump(exclude={"account"})
+    if isinstance(fact, TransferSettled):
+        detail["to"] = split_account(fact.to)[1]
+    return detail
 
 
 def _whose(account: str) -> dict[str, str]:

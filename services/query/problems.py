@@ -45,6 +45,7 @@ class Code(StrEnum):
     ACCOUNT_BLOCKED = "account_blocked"
     REWARD_UNKNOWN = "reward_unknown"
     REWARD_NOT_AVAILABLE = "reward_not_available"
+    TRANSFER_NOT_ALLOWED = "transfer_not_allowed"
     BELOW_MINIMUM = "below_minimum"
     NOT_A_MULTIPLE = "not_a_multiple"
     INSUFFICIENT_POINTS = "insufficient_points"
@@ -60,6 +61,7 @@ class Code(StrEnum):
     DATE_NOT_LATER = "date_not_later"
     REWARD_NOT_OPEN = "reward_not_open"
     CODE_KNOWN = "code_known"
+    TRANSFER_UNKNOWN = "transfer_unknown"
     UNDECIDABLE = "undecidable"
 
     NOT_FOUND = "not_found"
@@ -104,6 +106,7 @@ KINDS: Mapping[Code, Kind] = {
     Code.ACCOUNT_BLOCKED: Kind(_REFUSED, "The account may not do this"),
     Code.REWARD_UNKNOWN: Kind(_REFUSED, "There is no such reward"),
     Code.REWARD_NOT_AVAILABLE: Kind(_REFUSED, "The reward is not available"),
+    Code.TRANSFER_NOT_ALLOWED: Kind(_REFUSED, "The program allows no such transfer"),
     Code.BELOW_MINIMUM: Kind(_REFUSED, "Fewer points than the program redeems at once"),
     Code.NOT_A_MULTIPLE: Kind(_REFUSED, "Not a multiple of what the program redeems"),
     Code.INSUFFICIENT_POINTS: Kind(_REFUSED, "Fewer points are available than were asked for"),
@@ -122,6 +125,7 @@ KINDS: Mapping[Code, Kind] = {
     Code.NOT_FOUND: Kind(_UNKNOWN, "There is nothing at this address"),
     Code.METHOD_NOT_ALLOWED: Kind(HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method"),
     Code.REDEMPTION_UNKNOWN: Kind(_UNKNOWN, "There is no such redemption of this member"),
+    Code.TRANSFER_UNKNOWN: Kind(_UNKNOWN, "There is no such transfer of this member"),
     Code.REQUEST_UNKNOWN: Kind(_UNKNOWN, "There is no such request of this member"),
     Code.RECEIPT_UNKNOWN: Kind(_UNKNOWN, "There is no such receipt of this member"),
     Code.RECEIPT_AMBIGUOUS: Kind(_UNPROCESSABLE, "Several brands have a receipt with this id"),

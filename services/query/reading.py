@@ -37,7 +37,7 @@ BALANCES = f"""
 SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled,
   l.available, l.pending, a.held, a.due AS deficit,
   a.earned, a.redeemed, a.expired + a.free - l.available - l.pending AS expired,
-  a.clawed_back, a.written_off, a.added, a.deducted, l.next_at, l.next_points
+  a.clawed_back, a.written_off, a.added, a.deducted, a.received, a.sent, l.next_at, l.next_points
 {FROM}
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(active), 0)::bigint AS available,
@@ -73,13 +73,14 @@ LEFT JOIN LATERAL (
   SELECT lot_id, brand, receipt_id, original, free, used, expired, clawed, occurred_at, active_from,
     expires_at, sliding, "order"
   FROM redeem.lot
-  WHERE {_OPEN} AND (coalesce(expires_at, '9999-01-01Z'), "order") > ($4::timestamptz, $5::bigint)
-  ORDER BY coalesce(expires_at, '9999-01-01Z'), "order" LIMIT $6
+  WHERE {_OPEN} AND (coalesce(expires_at, '9999-01-01Z'), "order", lot_id)
+    > ($4::timestamptz, $5::bigint, $6::uuid)
+  ORDER BY coalesce(expires_at, '9999-01-01Z'), "order", lot_id LIMIT $7
 ) l ON true
 {WHERE}
-ORDER BY coalesce(l.expires_at, '9999-01-01Z'), l."order"
+ORDER BY coalesce(l.expires_at, '9999-01-01Z'), l."order", l.lot_id
 """  # noqa: S608
-"""$4, $5: lots after this date and order; $6: how many."""
+"""$4, $5, $6: lots after this date, order and id; $7: how many."""
 
 EXPIRIES = f"""
 SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled, l.expires_at,
@@ -164,6 +165,21 @@ LEFT JOIN LATERAL (
 ORDER BY c."order" DESC
 """  # noqa: S608
 """$4: one redeemed reward, or null; $5: those made before this version; $6: how many."""
+
+
+TRANSFERS = f"""
+SELECT p.seq AS position, at.as_of, a.version, t.*
+{FROM}
+LEFT JOIN LATERAL (
+  SELECT transfer_id, "to", state, points, reason, made_at, changed_at, "order"
+  FROM redeem.transfer
+  WHERE account = $1 AND ($4::uuid IS NULL OR transfer_id = $4) AND "order" < $5
+  ORDER BY "order" DESC LIMIT $6
+) t ON true
+{WHERE}
+ORDER BY t."order" DESC
+"""  # noqa: S608
+"""$4: one transfer, or null; $5: those made before this version; $6: how many."""
 
 
 class Snapshot(NamedTuple):

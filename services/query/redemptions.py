@@ -44,8 +44,9 @@ from shared.events.commands import (
 from shared.events.facts import InputRejected, PointsRedeemed, RedemptionRefused
 from shared.events.ids import DIGEST_BYTES, Cause, command_cause, digest, release_cause
 from shared.events.movements import RequestRefused
-from shared.events.rewards import RedeemReward, RewardIssued
+from shared.events.rewards import RedeemReward
 from shared.events.topics import COMMANDS
+from shared.events.transfers import TransferPoints
 from shared.events.wire import context
 from shared.stream.log import Outgoing, Place
 from shared.stream.records import partition_of_account
@@ -59,19 +60,19 @@ class Kind(NamedTuple):
     unknown: Code
 
 
-def _types(*models: type[BaseModel]) -> frozenset[str]:
+def ending_in(*models: type[BaseModel]) -> frozenset[str]:
+    """The wire types of decisions that answer a request."""
     return frozenset(registry.TYPE_OF[model] for model in models)
 
 
 REDEMPTION = Kind(
     "redemptions",
-    _types(PointsRedeemed, RedemptionRefused, InputRejected),
+    ending_in(PointsRedeemed, RedemptionRefused, InputRejected),
     Code.REDEMPTION_UNKNOWN,
 )
-REWARD = Kind(
-    "rewards", _types(RewardIssued, RequestRefused, InputRejected), Code.REDEMPTION_UNKNOWN
+REQUEST = Kind(
+    "requests", ending_in(*STATUSES, RequestRefused, InputRejected), Code.REQUEST_UNKNOWN
 )
-REQUEST = Kind("requests", _types(*STATUSES, RequestRefused, InputRejected), Code.REQUEST_UNKNOWN)
 Asked = (
     RedeemPoints
     | HoldPoints
@@ -79,6 +80,7 @@ Asked = (
     | ReleasePoints
     | CancelRedemption
     | RedeemReward
+    | TransferPoints
     | OperatorCommand
 )
 """What a caller may want of an account."""

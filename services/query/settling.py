@@ -7,13 +7,13 @@ and activation alone need none of it: statements read them off the dates.
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from services.query.reading import FROM, WHERE
-from shared.ledger.account import NEVER, Account, Lot
+from shared.ledger.account import Account, Lot
 from shared.ledger.reading import balances, expiries
 from shared.ledger.settle import settled
 from shared.ledger.stored import AccountRow, account_of, debit_of
@@ -34,6 +34,8 @@ SELECT p.seq AS position, at.as_of, a.version, {_COLUMNS},
 """  # noqa: S608
 """What settling an account takes."""
 Row = Mapping[str, Any]
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands for the date of lots that never expire, here and in the statement."""
 
 
 def account_at(row: Row) -> Account:
@@ -71,11 +73,19 @@ def balances_row(account: Account, t: datetime) -> Row:
     }
 
 
-def lot_rows(account: Account, t: datetime, after: tuple[datetime, int]) -> Iterator[Row]:
+Place = tuple[datetime, int, UUID]
+"""Of a lot in the order in which they are shown: its date, its order and its id."""
+
+
+def _place(lot: Lot) -> Place:
+    return lot.expires_at or NEVER, lot.order, lot.lot_id
+
+
+def lot_rows(account: Account, t: datetime, after: Place) -> Iterator[Row]:
     """Open lots behind a place in their order, as the statement gives them."""
     open_lots = [lot for lot in account.lots.values() if lot.free]
-    for lot in sorted(open_lots, key=lambda lot: (lot.expires_at or NEVER, lot.order)):
-        if (lot.expires_at or NEVER, lot.order) > after:
+    for lot in sorted(open_lots, key=_place):
+        if _place(lot) > after:
             yield {**lot._asdict(), "as_of": t}
 
 

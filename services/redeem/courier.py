@@ -1,4 +1,4 @@
-"""The courier: carries what the accounts of members and the stocks of rewards want of each other.
+"""The courier: carries what accounts want of each other: of members, and of the stocks of rewards.
 
 A chore beside the loop. Guarantees: every errand that is folded is carried on until its outcome is,
 at least once; the receiver's cause check makes it exactly once. What there is to carry is found in
@@ -10,28 +10,31 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 import structlog
+from pydantic import BaseModel
 
-from services.redeem.errands import Letter, letter, stock_cause
+from services.redeem.errands import Letter, letter, outcome_letter, receipt_letter, stock_cause
 from services.redeem.rewards import CLAIM, claim_of
+from services.redeem.transfers import TRANSFER, transfer_of
 from shared.events import registry
-from shared.events.ids import digest
+from shared.events.ids import Cause, digest, receive_cause, transferred_cause
 from shared.events.topics import COMMANDS
+from shared.events.transfers import PointsSent
 from shared.events.wire import context
 from shared.ledger.claims import Claim
+from shared.ledger.transfers import Transfer, TransferState
 from shared.postgres.pool import available
 from shared.stream.log import LogUnavailable, Outgoing, Place
 from shared.stream.process import Shell
 from shared.stream.records import partition_of_account
-from shared.stream.store import StoreUnavailable
+from shared.stream.store import StoreUnavailable, Table
 
-ERRANDS_AT_ONCE = 1_000
 LOOK_SECONDS = 0.5
 """How often rows are looked at without a hint."""
 PAUSE_SECONDS = 0.005
@@ -42,11 +45,19 @@ REMEMBERED_MAX = 10_000
 CONNECT_SECONDS = 5.0
 CHANNEL = "redeem"
 """Where redeem tells of folds that took commands; those of other processes, too."""
+ERRANDS_AT_ONCE = 1_000
+SENT_AT_ONCE = 100
+"""Transfers that are told to the other account at once: what is told may fill half a record."""
 
-_COLUMNS = ", ".join(f'"{column}"' for column in CLAIM.columns)
-OPEN = f"""
-SELECT {_COLUMNS} FROM claim WHERE errand IS NOT NULL ORDER BY made_at LIMIT $1
-"""  # noqa: S608
+
+def _oldest(table: Table, condition: str) -> str:
+    columns = ", ".join(f'"{column}"' for column in table.columns)
+    what = f"SELECT {columns} FROM {table.name} WHERE {condition}"  # noqa: S608
+    return f"{what} ORDER BY made_at LIMIT {ERRANDS_AT_ONCE}"
+
+
+OPEN_CLAIMS = _oldest(CLAIM, "errand IS NOT NULL")
+IN_TRANSIT = _oldest(TRANSFER, f"state = '{TransferState.IN_TRANSIT}'")
 DECIDED = "SELECT cause, type, fact FROM decision WHERE cause = ANY($1::uuid[])"
 logger = structlog.get_logger()
 
@@ -89,9 +100,8 @@ class Sent:
 
 async def carry(shell: Shell, sent: Sent) -> int:
     """Send what comes next of each open errand of this process's accounts; how many commands."""
-    letters = await open_letters(shell)
     now = asyncio.get_running_loop().time()
-    waiting = [found for found in letters if not sent.is_recent(found.cause.id, now)]
+    waiting = await open_letters(shell, lambda cause: sent.is_recent(cause.id, now))
     batches: dict[Place, list[Outgoing]] = {}
     for found in waiting:
         partition = partition_of_account(found.command.account, shell.settings.partitions)
@@ -102,24 +112,65 @@ async def carry(shell: Shell, sent: Sent) -> int:
     return len(waiting)
 
 
-async def open_letters(shell: Shell) -> list[Letter]:
-    """What the rows say is to be carried for the accounts of this process's partitions."""
+async def open_letters(shell: Shell, is_recent: Callable[[Cause], bool]) -> list[Letter]:
+    """What the rows say is to be carried for this process's accounts, but for what is recent."""
     async with available(), shell.pool.acquire() as connection:
-        rows = await connection.fetch(OPEN, ERRANDS_AT_ONCE)
-        claims = [claim for row in rows if _is_ours(shell, claim := claim_of(Claim(*row)))]
-        causes = [stock_cause(claim).id for claim in claims]
-        found = await connection.fetch(DECIDED, causes) if causes else []
-    decided = {cause: registry.decode(type, fact.encode()) for cause, type, fact in found}
+        letters = [
+            *await _of_claims(shell, connection),
+            *await _of_transfers(shell, connection, is_recent),
+        ]
+    return [found for found in letters if not is_recent(found.cause)]
+
+
+async def _of_claims(shell: Shell, connection: asyncpg.Connection) -> list[Letter]:
+    rows = await connection.fetch(OPEN_CLAIMS)
+    claims = [claim_of(Claim(*row)) for row in rows if _is_ours(shell, row["account"])]
+    causes = [stock_cause(claim).id for claim in claims]
+    decided = await _decided(connection, causes)
     return [letter(claim, decided.get(cause)) for claim, cause in zip(claims, causes, strict=True)]
 
 
-def _is_ours(shell: Shell, claim: Claim) -> bool:
-    partition = partition_of_account(claim.account, shell.settings.partitions)
-    return partition in shell.runner.partitions
+async def _of_transfers(
+    shell: Shell, connection: asyncpg.Connection, is_recent: Callable[[Cause], bool]
+) -> list[Letter]:
+    """What was sent is looked up only where it is to be told: it may be large."""
+    rows = await connection.fetch(IN_TRANSIT)
+    ours = [transfer_of(Transfer(*row)) for row in rows if _is_ours(shell, row["account"])]
+    transfers = [
+        transfer
+        for transfer in ours
+        if not is_recent(transferred_cause(transfer.account, transfer.transfer_id))
+    ]
+    receipts = [receive_cause(transfer.to, transfer.transfer_id) for transfer in transfers]
+    decided = await _decided(connection, [receipt.id for receipt in receipts])
+    pairs = list(zip(transfers, receipts, strict=True))
+    untold = [
+        transfer.transfer_id
+        for transfer, receipt in pairs
+        if receipt.id not in decided and not is_recent(receipt)
+    ]
+    sent = await _decided(connection, untold[:SENT_AT_ONCE])
+    return [
+        *(receipt_letter(fact) for fact in sent.values() if isinstance(fact, PointsSent)),
+        *(
+            outcome_letter(transfer, decided[receipt.id])
+            for transfer, receipt in pairs
+            if receipt.id in decided
+        ),
+    ]
+
+
+async def _decided(connection: asyncpg.Connection, causes: list[UUID]) -> dict[UUID, BaseModel]:
+    rows = await connection.fetch(DECIDED, causes) if causes else []
+    return {cause: registry.decode(type, fact.encode()) for cause, type, fact in rows}
+
+
+def _is_ours(shell: Shell, account: str) -> bool:
+    return partition_of_account(account, shell.settings.partitions) in shell.runner.partitions
 
 
 def _outgoing(found: Letter) -> Outgoing:
-    command, cause = found
+    command, cause = found.command, found.cause
     value, wire_type = registry.encode(command), registry.TYPE_OF[type(command)]
     headers = context(
         id=cause.id,

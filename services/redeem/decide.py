@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
+from services.redeem.errands import Carried
 from services.redeem.reward_decisions import (
     NOTHING,
-    Carried,
     KeyedOfReward,
     OfReward,
     decide_reward,
 )
+from services.redeem.transfers import OfTransfer, decide_transfer
 from shared.events.base import split_account
 from shared.events.commands import (
     AdjustPoints,
@@ -48,6 +49,7 @@ from shared.events.ids import (
 )
 from shared.events.movements import DeficitWrittenOff, ExpiryExtended, HoldCaptured, HoldLapsed
 from shared.events.rewards import RedeemReward, RewardIssued, RewardReserved
+from shared.events.transfers import TransferPoints
 from shared.ledger.account import Account
 from shared.ledger.adjusting import adjust
 from shared.ledger.clawback import cancel_award, claw_back
@@ -63,7 +65,15 @@ from shared.program.model import Program
 
 Operated = AdjustPoints | ExtendLot | ReinstateLot | ConfirmAward | CancelAward
 """Commands of operators."""
-Keyed = RedeemPoints | HoldPoints | CapturePoints | CancelRedemption | Operated | KeyedOfReward
+Keyed = (
+    RedeemPoints
+    | HoldPoints
+    | CapturePoints
+    | CancelRedemption
+    | TransferPoints
+    | Operated
+    | KeyedOfReward
+)
 """Commands whose caller names a key."""
 Asked = ReturnAssessed | Keyed | ReleasePoints | Carried
 """What is decided under a program, as one fact."""
@@ -94,7 +104,7 @@ def decide(
 ) -> list[Decision]:
     """Facts for one input, decided at t; `cause` is the input's own. None: no account is open yet.
 
-    `shelf` has the claims and codes that commands about rewards take, `known` the causes that are
+    `shelf` has the claims, codes and transfers that commands take, `known` the causes that are
     decided. A tick adds nothing to what dates have brought about, so it may well give no fact.
     """
     decisions: list[Decision] = []
@@ -207,6 +217,8 @@ def _decided(
     """What one input does to an account that is settled up to t."""
     if isinstance(message, OfReward):
         return decide_reward(account, message, program, shelf, cause, t)
+    if isinstance(message, OfTransfer):
+        return decide_transfer(account, message, program, shelf, cause, t)
     match message:
         case RedeemPoints():
             return redeem(account, message, program, cause.id, t)

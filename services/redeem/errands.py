@@ -1,21 +1,26 @@
-"""What the courier carries for a claim: pure, from the claim and what its stock has decided.
+"""What the courier carries for claims and transfers: pure, from these and what was decided on them.
 
 Guarantees: the same rows give the same commands, byte for byte, so a command that is sent again is
-known by its cause. An errand ends when the member's account has taken its outcome in.
+known by its cause. An errand ends when the account that it is for has taken its outcome in.
 """
 
 from typing import NamedTuple, assert_never
 
 from pydantic import BaseModel
 
+from services.redeem.reward_decisions import CarriedOfReward
+from services.redeem.transfers import CarriedOfTransfer
 from shared.events.facts import RefusalReason
 from shared.events.ids import (
     Cause,
     conclude_cause,
+    receive_cause,
     return_unit_cause,
     returned_cause,
     take_cause,
+    transferred_cause,
 )
+from shared.events.movements import RequestRefused
 from shared.events.rewards import (
     ConcludeReturn,
     ConcludeReward,
@@ -24,35 +29,59 @@ from shared.events.rewards import (
     UnitRefused,
     UnitTaken,
 )
+from shared.events.transfers import ConcludeTransfer, PointsReceived, PointsSent, ReceivePoints
 from shared.ledger.claims import Claim, Errand
+from shared.ledger.transfers import Transfer
+
+Carried = CarriedOfReward | CarriedOfTransfer
+"""Commands that go from account to account."""
+
+
+def carried_cause(command: Carried) -> Cause:
+    """The identity of a carried command, however often it is sent."""
+    match command:
+        case TakeUnit():
+            return take_cause(command.account, command.redemption_id)
+        case ConcludeReward():
+            return conclude_cause(command.account, command.redemption_id)
+        case ReturnUnit():
+            return return_unit_cause(command.account, command.redemption_id)
+        case ConcludeReturn():
+            return returned_cause(command.account, command.redemption_id)
+        case ReceivePoints():
+            return receive_cause(command.account, command.transfer_id)
+        case ConcludeTransfer():
+            return transferred_cause(command.account, command.transfer_id)
+        case _:
+            assert_never(command)
 
 
 class Letter(NamedTuple):
-    """A command to an account, and its identity."""
+    """A command to an account."""
 
-    command: TakeUnit | ConcludeReward | ReturnUnit | ConcludeReturn
-    cause: Cause
+    command: Carried
+
+    @property
+    def cause(self) -> Cause:
+        """Its identity."""
+        return carried_cause(self.command)
 
 
 def stock_cause(claim: Claim) -> Cause:
     """The identity of what the stock decides on the claim's errand."""
-    stock, errand = _open(claim)
-    make = take_cause if errand is Errand.TAKE else return_unit_cause
-    return make(stock, claim.redemption_id)
+    return carried_cause(_to_stock(claim))
 
 
 def letter(claim: Claim, decided: BaseModel | None) -> Letter:
     """What comes next of an errand: to the stock, or back with what it has `decided`."""
-    _, errand = _open(claim)
-    account, redemption_id = claim.account, claim.redemption_id
     if decided is None:
-        return Letter(_to_stock(claim), stock_cause(claim))
+        return Letter(_to_stock(claim))
+    _, errand = _open(claim)
     match errand:
         case Errand.TAKE:
-            return Letter(_outcome(claim, decided), conclude_cause(account, redemption_id))
+            return Letter(_outcome(claim, decided))
         case Errand.RETURN:
-            returned = ConcludeReturn(account=account, redemption_id=redemption_id)
-            return Letter(returned, returned_cause(account, redemption_id))
+            return Letter(ConcludeReturn(account=claim.account, redemption_id=claim.redemption_id))
         case _:
             assert_never(errand)
 
@@ -85,3 +114,29 @@ def _outcome(claim: Claim, decided: BaseModel) -> ConcludeReward:
     if isinstance(decided, UnitRefused):
         reason = decided.reason
     return ConcludeReward(account=claim.account, redemption_id=claim.redemption_id, refused=reason)
+
+
+def receipt_letter(sent: PointsSent) -> Letter:
+    """Points that were sent, to the account that they are for."""
+    return Letter(
+        ReceivePoints(
+            account=sent.to, transfer_id=sent.transfer_id, sender=sent.account, lots=sent.lots
+        )
+    )
+
+
+def outcome_letter(transfer: Transfer, decided: BaseModel) -> Letter:
+    """What the other account has `decided`, back to the sender."""
+    refused = None if isinstance(decided, PointsReceived) else _why(decided)
+    return Letter(
+        ConcludeTransfer(
+            account=transfer.account, transfer_id=transfer.transfer_id, refused=refused
+        )
+    )
+
+
+def _why(decided: BaseModel) -> RefusalReason:
+    """Also an account that could not decide takes nothing: it never will then."""
+    if isinstance(decided, RequestRefused):
+        return decided.reason
+    return RefusalReason.TRANSFER_NOT_ALLOWED

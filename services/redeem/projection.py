@@ -16,11 +16,13 @@ from services.redeem.rewards import (
     REWARD_LOOKUPS,
     REWARD_TABLES,
     back_of,
+    claims_of,
+    codes_of,
     debits_of,
     lots_of,
     made,
-    shelf_of,
 )
+from services.redeem.transfers import TRANSFER, TRANSFERS, transfer_of
 from shared.events.base import instant
 from shared.events.facts import (
     InputRejected,
@@ -45,8 +47,10 @@ from shared.events.movements import (
     PointsHeld,
     RedemptionCancelled,
 )
+from shared.events.transfers import PointsReceived, PointsSent, TransferReturned
 from shared.ledger.account import Account, Debit, Lot, changes
 from shared.ledger.evolve import evolve
+from shared.ledger.shelf import OF_TRANSFERS, Shelf
 from shared.ledger.stored import (
     AccountRow,
     DebitRow,
@@ -76,7 +80,7 @@ class DecisionRow(NamedTuple):
 
 
 _TIME = "timestamptz"
-_SUMS = ("bigint",) * 11
+_SUMS = ("bigint",) * 13
 DECISION = Table(
     "decision",
     DecisionRow,
@@ -113,7 +117,7 @@ DEBIT = Table(
     ),
     "debit_id",
 )
-TABLES = (DECISION, ACCOUNT, LOT, DEBIT, *REWARD_TABLES)
+TABLES = (DECISION, ACCOUNT, LOT, DEBIT, TRANSFER, *REWARD_TABLES)
 
 
 def _is_past(lot: Lot, horizon: datetime | None) -> bool:
@@ -151,7 +155,7 @@ HOLDERS = Lookup(
 """Every debit that may hold points of the lots asked for: all covered ones of their accounts."""
 OF_LOTS = (OPEN_LOTS, PAST_LOTS, NAMED_LOTS, LOTS_OF_LAPSED, LOTS_OF_DEBITS)
 OF_DEBITS = (DUE_DEBITS, OPEN_HOLDS, LAPSED, NAMED_DEBITS, HOLDERS)
-LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS, *REWARD_LOOKUPS)
+LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS, TRANSFERS, *REWARD_LOOKUPS)
 
 
 class Accounts:
@@ -172,7 +176,8 @@ class Accounts:
             for row in rows.get(ACCOUNTS, ())
         }
         self.accounts: dict[str, Account] = dict(self.loaded)
-        self.shelf = shelf_of(rows)
+        transfers = map(transfer_of, rows.get(TRANSFERS, ()))
+        self.shelf = Shelf(claims_of(rows), codes_of(rows), transfers)
         self.decisions: list[DecisionRow] = []
 
     def body_of(self, cause: Cause) -> bytes | None:
@@ -228,7 +233,12 @@ class Accounts:
             DEBIT: debits,
             CLAIM: list(self.shelf.changed_claims.values()),
             CODE: list(self.shelf.changed_codes.values()),
+            TRANSFER: list(self.shelf.changed_transfers.values()),
         }
+
+
+GIVING_BACK = (HoldCaptured, HoldReleased, HoldLapsed, RedemptionCancelled, TransferReturned)
+"""Facts by which a debit that is no reward gives points back."""
 
 
 class Named(NamedTuple):
@@ -253,11 +263,21 @@ def named(facts: Sequence[Recorded]) -> Named:
                 new.add(hold.hold_id)
             case PointsDeducted() as deduction:
                 new.add(deduction.debit_id)
+            case PointsSent() as transfer:
+                new.add(transfer.transfer_id)
+            case PointsReceived() as receipt:
+                new.update(lot.lot_id for lot in receipt.lots)
             case fact:
                 new.update(made(fact))
         lots.update((lot_id, None) for lot_id in _lots(recorded.fact))
         debits.update((debit_id, None) for debit_id in _debits(recorded.fact))
     return Named([id for id in lots if id not in new], [id for id in debits if id not in new])
+
+
+def transfers_named(facts: Sequence[Recorded]) -> list[UUID]:
+    """The transfers that facts of their senders' accounts name."""
+    of_transfers = (recorded.fact for recorded in facts if isinstance(recorded.fact, OF_TRANSFERS))
+    return list({fact.transfer_id: None for fact in of_transfers})
 
 
 def _lots(fact: Any) -> Iterator[UUID]:
@@ -267,9 +287,9 @@ def _lots(fact: Any) -> Iterator[UUID]:
             yield from (share.lot_id for share in fact.allocation)
         case PointsExpired() | LotExtended() | LotReinstated() | AwardConfirmed():
             yield fact.lot_id
-        case PointsClawedBack() | ExpiryExtended():
+        case PointsClawedBack() | ExpiryExtended() | PointsSent():
             yield from (part.lot_id for part in fact.lots)
-        case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
+        case _ if isinstance(fact, GIVING_BACK):
             yield from (share.lot_id for share in fact.back.lots)
         case _:
             yield from lots_of(fact)
@@ -285,6 +305,8 @@ def _debits(fact: Any) -> Iterator[UUID]:
             yield fact.hold_id
         case RedemptionCancelled():
             yield fact.redemption_id
+        case TransferReturned():
+            yield fact.transfer_id
         case DeficitWrittenOff():
             yield fact.debit_id
         case PointsClawedBack():
@@ -296,9 +318,9 @@ def _debits(fact: Any) -> Iterator[UUID]:
 
 def _coverings(fact: Any) -> tuple[Covering, ...]:
     match fact:
-        case HoldCaptured() | HoldReleased() | HoldLapsed() | RedemptionCancelled():
+        case _ if isinstance(fact, GIVING_BACK):
             return fact.back.covers
-        case PointsClawedBack() | PointsAdded() | LotReinstated():
+        case PointsClawedBack() | PointsAdded() | LotReinstated() | PointsReceived():
             return fact.covers
         case _:
             return back_of(fact).covers

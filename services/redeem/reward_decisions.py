@@ -26,9 +26,9 @@ from shared.program.model import Program
 
 KeyedOfReward = RedeemReward | FulfilReward | CancelReward | PutStock
 """Commands whose caller names a key."""
-Carried = TakeUnit | ConcludeReward | ReturnUnit | ConcludeReturn
+CarriedOfReward = TakeUnit | ConcludeReward | ReturnUnit | ConcludeReturn
 """Commands that the courier carries between accounts."""
-OfReward = KeyedOfReward | Carried
+OfReward = KeyedOfReward | CarriedOfReward
 NOTHING = Shelf()
 """No claims and no codes: for all that is not about rewards."""
 

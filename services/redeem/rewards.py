@@ -26,7 +26,7 @@ from shared.events.rewards import (
     UnitTaken,
 )
 from shared.ledger.claims import Claim, ClaimState, Errand, StockCode
-from shared.ledger.shelf import OF_CLAIMS, Shelf
+from shared.ledger.shelf import OF_CLAIMS
 from shared.stream.service import Recorded
 from shared.stream.store import Lookup, Need, Rows, Table
 
@@ -51,10 +51,14 @@ OF_CODES = (FREE_CODES, NAMED_CODES, CODES_OF_UNITS)
 REWARD_LOOKUPS = (CLAIMS, *OF_CODES)
 
 
-def shelf_of(rows: Rows) -> Shelf:
-    """The claims and codes that rows describe."""
-    claims = map(claim_of, rows.get(CLAIMS, ()))
-    return Shelf(claims, (code for lookup in OF_CODES for code in rows.get(lookup, ())))
+def claims_of(rows: Rows) -> Iterator[Claim]:
+    """The claims that rows describe."""
+    return map(claim_of, rows.get(CLAIMS, ()))
+
+
+def codes_of(rows: Rows) -> Iterator[StockCode]:
+    """The codes that rows describe."""
+    return (code for lookup in OF_CODES for code in rows.get(lookup, ()))
 
 
 def claim_of(row: Claim) -> Claim:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.redeem.decide import Input as Message
 from services.redeem.decide import decide
+from services.redeem.errands import Carried, carried_cause
 from services.redeem.projection import (
     ACCOUNTS,
     DUE_DEBITS,
@@ -32,9 +33,11 @@ from services.redeem.projection import (
     TABLES,
     Accounts,
     named,
+    transfers_named,
 )
 from services.redeem.reward_decisions import OfReward
 from services.redeem.rewards import AskedOfRewards, replay_needs
+from services.redeem.transfers import TRANSFERS
 from shared.events import registry
 from shared.events.base import instant, split_account
 from shared.events.commands import (
@@ -55,18 +58,14 @@ from shared.events.ids import (
     Cause,
     award_cause,
     command_cause,
-    conclude_cause,
     digest,
     release_cause,
     return_cause,
-    return_unit_cause,
-    returned_cause,
-    take_cause,
     tick_cause,
 )
 from shared.events.quarantine import Reason
-from shared.events.rewards import ConcludeReturn, ConcludeReward, ReturnUnit, TakeUnit
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
+from shared.events.transfers import ConcludeTransfer, ReceivePoints, TransferPoints
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.log import Record
@@ -90,14 +89,8 @@ def cause_of(message: Message) -> Cause:
             return release_cause(message.account, message.hold_id)
         case Tick():
             return tick_cause(message)
-        case TakeUnit():
-            return take_cause(message.account, message.redemption_id)
-        case ConcludeReward():
-            return conclude_cause(message.account, message.redemption_id)
-        case ReturnUnit():
-            return return_unit_cause(message.account, message.redemption_id)
-        case ConcludeReturn():
-            return returned_cause(message.account, message.redemption_id)
+        case carried if isinstance(carried, Carried):
+            return carried_cause(carried)
         case _:
             return command_cause(message.account, message.idempotency_key)
 
@@ -112,6 +105,7 @@ class Asked:
         self.clawed: set[UUID] = set()
         self.debits: set[UUID] = set()
         self.known: set[UUID] = set()
+        self.transfers: set[UUID] = set()
         self.rewards = AskedOfRewards()
 
     def credits(self, award: PointsEarned) -> None:
@@ -131,14 +125,16 @@ def _asked(inputs: Sequence[Input]) -> Asked:
     asked = Asked()
     for input in inputs:
         match cast(Message, input.message):
-            case RedeemPoints() | AdjustPoints():
+            case RedeemPoints() | AdjustPoints() | TransferPoints():
                 asked.spending.add(input.account)
             case HoldPoints():
                 asked.spending.add(input.account)
                 asked.holding.add(input.account)
-            case CapturePoints(hold_id=debit) | ReleasePoints(hold_id=debit):
-                asked.debits.add(debit)
-            case CancelRedemption(redemption_id=debit):
+            case (
+                CapturePoints(hold_id=debit)
+                | ReleasePoints(hold_id=debit)
+                | CancelRedemption(redemption_id=debit)
+            ):
                 asked.debits.add(debit)
             case ReturnAssessed(award_id=lot, lots=others):
                 asked.claws(input.account, (lot, *others))
@@ -148,7 +144,10 @@ def _asked(inputs: Sequence[Input]) -> Asked:
                 asked.lots.add(lot)
             case PointsEarned() as award:
                 asked.credits(award)
-            case Tick():
+            case ConcludeTransfer(transfer_id=debit):
+                asked.debits.add(debit)
+                asked.transfers.add(debit)
+            case ReceivePoints() | Tick():
                 pass
             case message if isinstance(message, OfReward):
                 asked.rewards.add(message)
@@ -218,6 +217,7 @@ class Redeem:
             (HOLDERS, asked.clawed),
             (NAMED_DEBITS, asked.debits),
             (LOTS_OF_DEBITS, asked.debits),
+            (TRANSFERS, asked.transfers),
         )
         needs.extend(Need(lookup, list(values)) for lookup, values in wanted if values)
         needs.extend(asked.rewards.needs())
@@ -237,6 +237,7 @@ class Redeem:
             Need(ACCOUNTS, list({recorded.fact.account for recorded in facts})),
             Need(NAMED_LOTS, lots),
             Need(NAMED_DEBITS, debits),
+            Need(TRANSFERS, transfers_named(facts)),
             *replay_needs(facts),
         ]
 

@@ -323,6 +323,7 @@ class RefusalReason(StrEnum):
     ACCOUNT_BLOCKED = "account_blocked"
     REWARD_UNKNOWN = "reward_unknown"
     REWARD_NOT_AVAILABLE = "reward_not_available"
+    TRANSFER_NOT_ALLOWED = "transfer_not_allowed"
     BELOW_MINIMUM = "below_minimum"
     NOT_A_MULTIPLE = "not_a_multiple"
     INSUFFICIENT_POINTS = "insufficient_points"
@@ -338,6 +339,7 @@ class RefusalReason(StrEnum):
     DATE_NOT_LATER = "date_not_later"
     REWARD_NOT_OPEN = "reward_not_open"
     CODE_KNOWN = "code_known"
+    TRANSFER_UNKNOWN = "transfer_unknown"
 
 
 class RedemptionRefused(Contract):

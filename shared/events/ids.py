@@ -120,6 +120,21 @@ def returned_cause(account: str, redemption_id: UUID) -> Cause:
     return cause("unit-returned", account, str(redemption_id))
 
 
+def receive_cause(account: str, transfer_id: UUID) -> Cause:
+    """Points that were sent to an account come in once."""
+    return cause("receive", account, str(transfer_id))
+
+
+def transferred_cause(account: str, transfer_id: UUID) -> Cause:
+    """The sender's account hears once what became of a transfer."""
+    return cause("transferred", account, str(transfer_id))
+
+
+def received_lot_id(account: str, transfer_id: UUID, sent_lot_id: UUID) -> UUID:
+    """A lot is part of a transfer once."""
+    return cause("received-lot", account, str(transfer_id), str(sent_lot_id)).id
+
+
 def code_id(stock: str, code: str) -> UUID:
     """A code is in a reward's pool once."""
     return cause("code", stock, code).id

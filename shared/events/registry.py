@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.events import activity, commands, facts, movements, rewards, upstream
+from shared.events import activity, commands, facts, movements, rewards, transfers, upstream
 
 UPSTREAM: Mapping[str, type[upstream.Activity]] = {
     "retail.purchase.v1": upstream.Purchase,
@@ -49,6 +49,9 @@ COMMANDS: Mapping[str, type[commands.Command]] = {
     "loyalty.command.conclude-reward.v1": rewards.ConcludeReward,
     "loyalty.command.return-unit.v1": rewards.ReturnUnit,
     "loyalty.command.conclude-return.v1": rewards.ConcludeReturn,
+    "loyalty.command.transfer-points.v1": transfers.TransferPoints,
+    "loyalty.command.receive-points.v1": transfers.ReceivePoints,
+    "loyalty.command.conclude-transfer.v1": transfers.ConcludeTransfer,
     "loyalty.command.tick.v1": commands.Tick,
 }
 
@@ -88,6 +91,10 @@ FACTS: Mapping[str, type[BaseModel]] = {
     "loyalty.stock.unit-taken.v1": rewards.UnitTaken,
     "loyalty.stock.unit-refused.v1": rewards.UnitRefused,
     "loyalty.stock.unit-returned.v1": rewards.UnitReturned,
+    "loyalty.transfer.sent.v1": transfers.PointsSent,
+    "loyalty.transfer.received.v1": transfers.PointsReceived,
+    "loyalty.transfer.settled.v1": transfers.TransferSettled,
+    "loyalty.transfer.returned.v1": transfers.TransferReturned,
     "loyalty.program.published.v1": facts.ProgramPublished,
 }
 

@@ -76,8 +76,9 @@ class HoldState(StrEnum):
 class Lot(NamedTuple):
     """Points of one award: ``original = free + used + expired + clawed``.
 
-    `order` is the account's version at which the lot was made: a smaller one is older. `graced`: it
-    has had its one time of grace. `sliding`: what the member does extends its date.
+    `order` is the account's version at which the lot was made: a smaller one is older, and lots of
+    one transfer are told apart by their ids. `graced`: it has had its one time of grace. `sliding`:
+    what the member does extends its date.
     """
 
     account: str
@@ -276,7 +277,8 @@ class Account(NamedTuple):
     The lifetime totals and `free`, `due` and `held` are those of the whole account, whatever is
     loaded. `free` counts pending points too, and points past their date until they are settled;
     `held` is what open holds set aside, covered or due (`held_waived` is waived of them); `due`
-    includes what is due of holds. `added` and `deducted` are operators' adjustments.
+    includes what is due of holds. `added` and `deducted` are operators' adjustments; `received` and
+    `sent` are what other accounts gave, and what was given to them and not returned.
     """
 
     key: str
@@ -294,18 +296,21 @@ class Account(NamedTuple):
     held_waived: int = 0
     added: int = 0
     deducted: int = 0
+    received: int = 0
+    sent: int = 0
     lots: Mapping[UUID, Lot] = NO_LOTS
     debits: Mapping[UUID, Debit] = NO_DEBITS
 
     @property
     def sums(self) -> tuple[int, ...]:
         """The lifetime totals and the sums, in the order of the fields."""
-        return self[4:15]
+        return self[4:17]
 
     @property
     def used(self) -> int:
         """Points of lots that debits hold."""
-        return self.earned + self.added - self.free - self.expired - self.clawed_back
+        came = self.earned + self.added + self.received
+        return came - self.free - self.expired - self.clawed_back
 
     @property
     def balance(self) -> int:
@@ -359,7 +364,7 @@ class Account(NamedTuple):
             raise InvariantError(f"{self.key}: a sum is negative: {self.sums}")
         if self.due and self.free:
             raise InvariantError(f"{self.key}: {self.due} due while {self.free} are free")
-        debits = self.redeemed + self.deducted + self.held + self.held_waived
+        debits = self.redeemed + self.deducted + self.sent + self.held + self.held_waived
         if self.used + self.due + self.written_off != debits:
             raise InvariantError(f"{self.key}: debits are not covered, due or waived: {self.sums}")
 

@@ -7,6 +7,7 @@ is free once `coverings` are taken. Pure; changes nothing.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from shared.events.facts import LotShare
 from shared.events.movements import Covering
@@ -24,7 +25,9 @@ class Short(NamedTuple):
     limit: int | None = None
 
 
-def allocate(lots: Iterable[Lot], points: int) -> tuple[Cover, ...] | Short:
+def allocate(
+    lots: Iterable[Lot], points: int, lots_max: int = LOTS_PER_DEBIT_MAX
+) -> tuple[Cover, ...] | Short:
     """The guard of every debit: the lots that cover it whole, in the order given, or why not."""
     left, allocation = points, []
     for lot in lots:
@@ -35,8 +38,8 @@ def allocate(lots: Iterable[Lot], points: int) -> tuple[Cover, ...] | Short:
         allocation.append((lot.lot_id, taken))
     if left:
         return Short(available=points - left, missing=left)
-    if len(allocation) > LOTS_PER_DEBIT_MAX:
-        limit = sum(taken for _, taken in allocation[:LOTS_PER_DEBIT_MAX])
+    if len(allocation) > lots_max:
+        limit = sum(taken for _, taken in allocation[:lots_max])
         return Short(available=points, missing=0, limit=limit)
     return tuple(allocation)
 
@@ -57,10 +60,10 @@ def covering_order(lots: Iterable[Lot], t: datetime) -> list[Lot]:
     return sorted(usable, key=lambda lot: _rank(lot, t))
 
 
-def _rank(lot: Lot, t: datetime) -> tuple[int, datetime, datetime, int]:
+def _rank(lot: Lot, t: datetime) -> tuple[int, datetime, datetime, int, UUID]:
     if lot.active_from <= t:
-        return 0, t, lot.expires_at or NEVER, lot.order
-    return 1, lot.active_from, lot.expires_at or NEVER, lot.order
+        return 0, t, lot.expires_at or NEVER, lot.order, lot.lot_id
+    return 1, lot.active_from, lot.expires_at or NEVER, lot.order, lot.lot_id
 
 
 def coverings(account: Account, t: datetime) -> tuple[Covering, ...]:

@@ -17,7 +17,7 @@ from shared.ledger.covering import covers_of
 
 Sums = tuple[int, ...]
 """In the order of `Account.sums`, from `redeemed` on."""
-NOTHING: Sums = (0,) * 10
+NOTHING: Sums = (0,) * 12
 
 
 class Draft:
@@ -28,7 +28,6 @@ class Draft:
         self.lots = dict(account.lots)
         self.debits = dict(account.debits)
         self._moved = NOTHING
-        self._added = 0
 
     def lot(self, lot_id: UUID) -> Lot:
         """A lot, which must be loaded."""
@@ -58,12 +57,13 @@ class Draft:
         self._move(of_debit(debit), of_debit(known) if known is not None else NOTHING)
         self.debits[debit.debit_id] = debit
 
-    def add_lot(self, lot: Lot) -> None:
-        """A lot that there was not, of points that were added."""
+    def add_lot(self, lot: Lot, *, received: bool = False) -> None:
+        """A lot that there was not, of points that were added, or `received` from elsewhere."""
         if lot.lot_id in self.lots:
             raise InvariantError(f"{self.before.key}: lot {lot.lot_id} is made twice")
         self.put_lot(lot)
-        self._added += lot.original
+        come = (0, 0, lot.original, 0) if received else (lot.original, 0, 0, 0)
+        self._move((*NOTHING[:8], *come), NOTHING)
 
     def add_debit(self, debit: Debit, active_at: datetime | None = None) -> None:
         """A debit that there was not; it uses points of lots, only active ones if it says when."""
@@ -84,9 +84,10 @@ class Draft:
 
     def account(self, t: datetime) -> Account:
         """The account after one fact, decided at t."""
-        redeemed, expired, clawed, written_off, free, due, held, held_waived, _, deducted = map(
+        redeemed, expired, clawed, written_off, free, due, held, held_waived, *others = map(
             add, self.before.sums[1:], self._moved
         )
+        added, deducted, received, sent = others
         return self.before._replace(
             version=self.before.version + 1,
             last_at=t,
@@ -98,8 +99,10 @@ class Draft:
             due=due,
             held=held,
             held_waived=held_waived,
-            added=self.before.added + self._added,
+            added=added,
             deducted=deducted,
+            received=received,
+            sent=sent,
             lots=self.lots,
             debits=self.debits,
         )
@@ -155,14 +158,16 @@ def new_debit(
 
 def of_lot(lot: Lot) -> Sums:
     """What a lot is of its account's sums."""
-    return (0, lot.expired, lot.clawed, 0, lot.free, 0, 0, 0, 0, 0)
+    return (0, lot.expired, lot.clawed, 0, lot.free, 0, 0, 0, 0, 0, 0, 0)
 
 
 def of_debit(debit: Debit) -> Sums:
     """What a debit is of its account's sums."""
     due, waived = debit.due, debit.waived
     if debit.is_open_hold:
-        return (0, 0, 0, waived, 0, due, debit.covered + due, waived, 0, 0)
+        return (0, 0, 0, waived, 0, due, debit.covered + due, waived, 0, 0, 0, 0)
     if debit.kind is DebitKind.ADJUSTMENT:
-        return (0, 0, 0, waived, 0, due, 0, 0, 0, debit.amount)
-    return (debit.amount, 0, 0, waived, 0, due, 0, 0, 0, 0)
+        return (0, 0, 0, waived, 0, due, 0, 0, 0, debit.amount, 0, 0)
+    if debit.kind is DebitKind.TRANSFER:
+        return (0, 0, 0, waived, 0, due, 0, 0, 0, 0, 0, debit.amount)
+    return (debit.amount, 0, 0, waived, 0, due, 0, 0, 0, 0, 0, 0)

@@ -48,7 +48,13 @@ from shared.events.rewards import (
     UnitSettled,
     UnitTaken,
 )
-from shared.ledger import rewards, stock
+from shared.events.transfers import (
+    PointsReceived,
+    PointsSent,
+    TransferReturned,
+    TransferSettled,
+)
+from shared.ledger import rewards, stock, transferring
 from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, in_utc, opened
 from shared.ledger.adjusting import points_added, points_deducted
 from shared.ledger.clawback import clawed_back
@@ -84,6 +90,8 @@ OfReward = (
     | UnitReturned
 )
 """What happens to the points of a reward, and to units of its stock."""
+OfTransfer = PointsSent | PointsReceived | TransferSettled | TransferReturned
+"""What happens to points that go from one account to another."""
 Opening = PointsCredited | PointsAdded | StockAdded
 """What opens an account that there was not."""
 LedgerFact = (
@@ -94,6 +102,7 @@ LedgerFact = (
     | Movement
     | Redated
     | OfReward
+    | OfTransfer
     | Refusal
 )
 """What can happen to an account."""
@@ -140,7 +149,9 @@ def _leaves_unopened(fact: LedgerFact) -> bool:
 
 
 def _otherwise(
-    account: Account, fact: PointsAdded | Movement | Redated | OfReward | Refusal, t: datetime
+    account: Account,
+    fact: PointsAdded | Movement | Redated | OfReward | OfTransfer | Refusal,
+    t: datetime,
 ) -> Account:
     """What is not worth a shorter way."""
     if isinstance(fact, PointsAdded):
@@ -151,6 +162,8 @@ def _otherwise(
         return _of_reward(account, fact, t)
     if isinstance(fact, Redated):
         return _redated(account, fact, t)
+    if isinstance(fact, OfTransfer):
+        return _of_transfer(account, fact, t)
     return _moved(account, fact, t)
 
 
@@ -177,6 +190,19 @@ def _of_reward(account: Account, fact: OfReward, t: datetime) -> Account:
         case UnitReturned():
             return stock.unit_returned(account, fact, t)
         case RewardFulfilled() | UnitSettled():
+            return _noted(account, t)
+
+
+def _of_transfer(account: Account, fact: OfTransfer, t: datetime) -> Account:
+    """What a transfer does to either account is folded where it is decided."""
+    match fact:
+        case PointsSent():
+            return transferring.sent(account, fact, t)
+        case PointsReceived():
+            return transferring.received(account, fact, t)
+        case TransferReturned():
+            return transferring.returned(account, fact, t)
+        case TransferSettled():
             return _noted(account, t)
 
 
@@ -275,6 +301,8 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
         account.held_waived,
         account.added,
         account.deducted,
+        account.received,
+        account.sent,
         {**account.lots, lot.lot_id: lot},
         debits,
     )

@@ -41,6 +41,8 @@ class Balances(NamedTuple):
     written_off: int
     added: int = 0
     deducted: int = 0
+    received: int = 0
+    sent: int = 0
 
     @property
     def balance(self) -> int:
@@ -75,6 +77,8 @@ def balances(account: Account, lots: Iterable[Dated], t: datetime) -> Balances:
         account.written_off,
         account.added,
         account.deducted,
+        account.received,
+        account.sent,
     )
 
 

@@ -8,6 +8,7 @@ lapses may still expire, or cover something before that is written off.
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from shared.events.facts import PointsExpired
 from shared.events.movements import DeficitWrittenOff, HoldLapsed
@@ -32,6 +33,7 @@ class _Passed(NamedTuple):
     at: datetime
     rank: int
     order: int
+    id: UUID
     what: Lot | Debit | tuple[Debit, Due]
 
 
@@ -61,23 +63,23 @@ def settled(account: Account, t: datetime) -> Account:
 def _passed(account: Account, t: datetime) -> list[_Passed]:
     """What is due by t of the account as it stands, first things first."""
     passed = [
-        _Passed(lot.expires_at, 1, lot.order, lot)
+        _Passed(lot.expires_at, 1, lot.order, lot.lot_id, lot)
         for lot in account.lots.values()
         if lot.free and lot.expires_at is not None and lot.expires_at <= t
     ]
     if account.held or account.due:
         passed.extend(_of_debits(account, t))
-    passed.sort(key=lambda date: date[:3])
+    passed.sort(key=lambda date: date[:4])
     return passed
 
 
 def _of_debits(account: Account, t: datetime) -> Iterator[_Passed]:
     for debit in account.debits.values():
         if debit.is_open_hold and debit.lapses_at is not None and debit.lapses_at <= t:
-            yield _Passed(debit.lapses_at, 0, debit.order, debit)
+            yield _Passed(debit.lapses_at, 0, debit.order, debit.debit_id, debit)
         for due in debit.owed:
             if due.write_off_at is not None and due.write_off_at <= t:
-                yield _Passed(due.write_off_at, 2, debit.order, (debit, due))
+                yield _Passed(due.write_off_at, 2, debit.order, debit.debit_id, (debit, due))
 
 
 def _fact(account: Account, date: _Passed) -> Settlement:

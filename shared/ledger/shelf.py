@@ -1,6 +1,6 @@
-"""Claims and codes that the work at hand needs, as facts change them.
+"""Claims, codes and transfers that the work at hand needs, as facts change them.
 
-Guarantees: the same facts give the same claims and codes in whatever batches they come; of a lot's
+Guarantees: the same facts give the same in whatever batches they come; of a lot's
 free codes the first one put in stock is taken first. What is not loaded cannot be changed.
 """
 
@@ -18,19 +18,28 @@ from shared.ledger.claims import (
     claim_after,
     codes_after,
 )
+from shared.ledger.transfers import Transfer, TransferFact, transfer_after
 
 OF_CLAIMS: tuple[type[Any], ...] = get_args(ClaimFact)
 OF_CODES: tuple[type[Any], ...] = get_args(CodeFact)
+OF_TRANSFERS: tuple[type[Any], ...] = get_args(TransferFact)
 
 
 class Shelf:
-    """Claims by redemption, codes by id; `changed` ones are to be written."""
+    """Claims by redemption, codes and transfers by id; `changed` ones are to be written."""
 
-    def __init__(self, claims: Iterable[Claim] = (), codes: Iterable[StockCode] = ()) -> None:
+    def __init__(
+        self,
+        claims: Iterable[Claim] = (),
+        codes: Iterable[StockCode] = (),
+        transfers: Iterable[Transfer] = (),
+    ) -> None:
         self.claims = {claim.redemption_id: claim for claim in claims}
         self.codes = {code.code_id: code for code in codes}
+        self.transfers = {transfer.transfer_id: transfer for transfer in transfers}
         self.changed_claims: dict[UUID, Claim] = {}
         self.changed_codes: dict[UUID, StockCode] = {}
+        self.changed_transfers: dict[UUID, Transfer] = {}
         self._free: dict[UUID, dict[int, str]] = {}
         for code in sorted(self.codes.values(), key=lambda code: code.place):
             if code.taken_by is None:
@@ -58,6 +67,9 @@ class Shelf:
             for code in codes_after(self.codes, fact):
                 self.codes[code.code_id] = self.changed_codes[code.code_id] = code
                 self._shelve(code)
+        elif isinstance(fact, OF_TRANSFERS):
+            made = transfer_after(self.transfers.get(fact.transfer_id), fact, order, t)
+            self.transfers[made.transfer_id] = self.changed_transfers[made.transfer_id] = made
 
     def _shelve(self, code: StockCode) -> None:
         free = self._free.setdefault(code.lot_id, {})

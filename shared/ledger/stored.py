@@ -29,6 +29,8 @@ class AccountRow(NamedTuple):
     held_waived: int
     added: int
     deducted: int
+    received: int
+    sent: int
 
     @property
     def account(self) -> str:
@@ -60,7 +62,7 @@ class DebitRow(NamedTuple):
 
 def account_row(account: Account) -> AccountRow:
     """An account as it is stored, without what is loaded of it."""
-    return AccountRow(*account[:15])
+    return AccountRow(*account[:17])
 
 
 def account_of(row: AccountRow, lots: dict[UUID, Lot], debits: dict[UUID, Debit]) -> Account:

@@ -15,7 +15,7 @@ from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX, Currency, Id, Slug
 from shared.program.calendar import When, ZoneName, end_of_when, start_of, zone
 from shared.program.exact import Share
 from shared.program.inconsistent import inconsistent as _inconsistent
-from shared.program.policies import Adjustments, Holds, Returns, outlives
+from shared.program.policies import Adjustments, Holds, Returns, Transfers, outlives
 from shared.program.rewards import Reward, Rewards, check_rewards
 from shared.program.rules import CAPS_MAX, RULES_MAX, BaseRule, Multiplier, Per, Rule
 from shared.program.section import Section
@@ -141,6 +141,8 @@ class Program(Section):
     redemption: Redemption = Redemption()
     returns: Returns = Returns()
     adjustments: Adjustments = Adjustments()
+    transfers: Transfers | None = None
+    """Without it, members cannot give points to each other."""
 
     @model_validator(mode="after")
     def _dates_and_brands(self) -> Self:

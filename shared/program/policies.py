@@ -1,4 +1,4 @@
-"""What a program says about the account side: holds, claw-backs, refunds, adjustments.
+"""What a program says about the account side: holds, claw-backs, refunds, adjustments, transfers.
 
 Guarantees: every section is optional, and what it leaves out has the default that stands here. Says
 what shall happen; what then happens to points is the ledger's.
@@ -21,6 +21,7 @@ OPEN_HOLDS_MAX = 1_000
 """Most open holds that any program may allow one account: all of them are looked at together."""
 OPERATORS_MAX = 1_000
 ADJUSTED_MOST = 100_000
+TRANSFERRED_MOST = 100_000
 
 Most = Annotated[int, Field(ge=1, le=POINTS_MAX, strict=True)]
 
@@ -133,6 +134,19 @@ class Adjustments(Section):
     def limit(self, operator: str) -> int:
         """The most points of one adjustment by this operator."""
         return self.operators.get(operator, self.most)
+
+
+class Transfers(Section):
+    """How many points a member may give to another at once."""
+
+    minimum: Most = 1
+    most: Most = TRANSFERRED_MOST
+
+    @model_validator(mode="after")
+    def _the_most_is_no_less(self) -> Self:
+        if self.most < self.minimum:
+            raise _inconsistent(f"found {self.most}; allowed: {self.minimum} or more", "most")
+        return self
 
 
 def outlives(written_off: Duration, longest: timedelta) -> bool:

@@ -267,6 +267,7 @@ def test_the_order_of_refusal_reasons_is_part_of_the_contract():
             "account_blocked",
             "reward_unknown",
             "reward_not_available",
+            "transfer_not_allowed",
             "below_minimum",
             "not_a_multiple",
             "insufficient_points",
@@ -282,5 +283,6 @@ def test_the_order_of_refusal_reasons_is_part_of_the_contract():
             "date_not_later",
             "reward_not_open",
             "code_known",
+            "transfer_unknown",
         ]
     )

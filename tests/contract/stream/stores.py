@@ -136,7 +136,7 @@ def number(value: int) -> UUID:
 
 def account(key: str = "shop:jo", version: int = 1, free: int = 0) -> AccountRow:
     """An account's row."""
-    return AccountRow(key, "active", version, START, free, 0, 0, 0, 0, free, 0, 0, 0, 0, 0)
+    return AccountRow(key, "active", version, START, free, 0, 0, 0, 0, free, *(0,) * 7)
 
 
 def lot(name: int, key: str = "shop:jo", free: int = 5, expires: datetime | None = None) -> Lot:
@@ -182,7 +182,7 @@ def _debit(row: Any) -> Any:
     return row._replace(amount=row.covered + row.due + row.waived, allocation=covers)
 
 
-def _claim(row: Any) -> Any:
+def _some_points(row: Any) -> Any:
     return row._replace(points=row.points + 1)
 
 
@@ -190,7 +190,8 @@ SUMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("redeem", "lot"): _lot,
     ("redeem", "account"): _account,
     ("redeem", "debit"): _debit,
-    ("redeem", "claim"): _claim,
+    ("redeem", "claim"): _some_points,
+    ("redeem", "transfer"): _some_points,
 }
 """Tables whose rows must add up."""
 

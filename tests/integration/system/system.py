@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaProducer
@@ -98,12 +99,15 @@ class System:
 
     async def redeem(self, member: str, points: int, key: str) -> httpx.Response:
         """A redemption, sent until it is answered for good."""
-        url = f"/v1/programs/shop/members/{member}/redemptions"
+        return await self.write(f"members/{member}/redemptions", key, {"points": points})
+
+    async def write(self, path: str, key: str, body: dict[str, Any]) -> httpx.Response:
+        """A write of the program, sent until it is answered for good."""
 
         async def ask() -> httpx.Response | None:
             with contextlib.suppress(*AWAY):
                 answer = await self.client.post(
-                    url, json={"points": points}, headers={"Idempotency-Key": key}
+                    f"/v1/programs/shop/{path}", json=body, headers={"Idempotency-Key": key}
                 )
                 return answer if answer.status_code in {200, 409, 422} else None
             return None

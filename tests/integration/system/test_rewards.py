@@ -7,7 +7,6 @@
 """
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from tests.command import assert_verified, tessera
-from tests.integration.system.system import AWAY, System, running_system
+from tests.integration.system.system import System, running_system
 from tests.polling import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,31 +36,15 @@ async def system() -> AsyncIterator[System]:
         yield running
 
 
-async def post(system: System, path: str, key: str, body: dict[str, Any]) -> httpx.Response:
-    """A write, sent until it is answered for good."""
-
-    async def ask() -> httpx.Response | None:
-        with contextlib.suppress(*AWAY):
-            answer = await system.client.post(
-                f"{PROGRAM}/{path}", json=body, headers={"Idempotency-Key": key}
-            )
-            return answer if answer.status_code in {200, 409, 422} else None
-        return None
-
-    answered = await eventually(ask, 90)
-    assert answered is not None
-    return answered
-
-
 async def put(system: System, reward: str, key: str, **body: Any) -> None:
     """Units put in stock."""
-    answer = await post(system, f"rewards/{reward}/stock", key, {**body, **WHO})
+    answer = await system.write(f"rewards/{reward}/stock", key, {**body, **WHO})
     assert answer.status_code == 200, answer.text
 
 
 async def redeem(system: System, member: int, reward: str, key: str) -> httpx.Response:
     """A reward asked for."""
-    return await post(system, f"members/{member}/rewards", key, {"reward": reward})
+    return await system.write(f"members/{member}/rewards", key, {"reward": reward})
 
 
 async def get(system: System, path: str) -> Any:
@@ -114,7 +97,7 @@ async def test_a_reward_is_cancelled_with_its_points_and_handed_over_once(system
     issued = (await redeem(system, 2, "voucher", "to-cancel")).json()
     path = f"members/2/rewards/{issued['redemption_id']}"
     assert (await get(system, path))["claim"]["status"] == "issued"
-    cancelled = await post(system, f"{path}/cancellation", "case-1", WHO)
+    cancelled = await system.write(f"{path}/cancellation", "case-1", WHO)
     assert (cancelled.status_code, cancelled.json()["points"]) == (200, PRICE)
     assert (await system.balance("2"))["available"] == before["available"]
 
@@ -122,12 +105,12 @@ async def test_a_reward_is_cancelled_with_its_points_and_handed_over_once(system
         return (await units(system, "voucher"))[2] == 1
 
     await eventually(written_off, 30)
-    late = await post(system, f"{path}/fulfilment", "case-2", WHO)
+    late = await system.write(f"{path}/fulfilment", "case-2", WHO)
     assert (late.status_code, late.json()["code"]) == (409, "reward_not_open")
 
     thanks = (await redeem(system, 2, "thanks", "card")).json()
     path = f"members/2/rewards/{thanks['redemption_id']}"
-    assert (await post(system, f"{path}/fulfilment", "case-3", WHO)).status_code == 200
+    assert (await system.write(f"{path}/fulfilment", "case-3", WHO)).status_code == 200
     assert (await get(system, path))["claim"]["status"] == "fulfilled"
     listed = (await get(system, "members/2/rewards"))["rewards"]
     assert [claim["status"] for claim in listed] == ["fulfilled", "cancelled", "refused"]

@@ -2,12 +2,13 @@
 
 1. Every lot, every debit and the account add up, after every fact; lots hold what debits say.
 2. Nothing is negative, nothing is free while anything is due, and balances can be computed without
-   lots: available + pending - deficit = credited - clawed - expired - debits + written off.
+   lots: available + pending - deficit = credited and received - clawed - expired - debits + written
+   off.
 3. The records alone give the same account; extra settles change no later decision and no reading.
 4. Holds, captures, releases, lapses and cancels never use or give back a point twice.
 5. A claw-back in steps with nothing between ends where one step ends.
-6. Carried, without adjustments: once all purchases are returned, and all holds and redemptions are
-   given back, nothing is available and nothing is due, in every order.
+6. Carried, without adjustments and transfers: once all purchases are returned, and all holds and
+   redemptions are given back, nothing is available and nothing is due, in every order.
 7. What a batch loads is enough: decided and folded on rows as the service asks for them, an account
    becomes what it becomes when all of it is at hand, and so it does when only its facts are folded.
 """
@@ -22,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.redeem.decide import decide
-from services.redeem.projection import ACCOUNT, DEBIT, DECISION, LOOKUPS, LOT, TABLES
+from services.redeem.projection import LOOKUPS, TABLES
 from services.redeem.service import Redeem
 from shared.events import registry
 from shared.events.base import millis
@@ -52,8 +53,11 @@ from tests.stories import (
     earned,
     extend,
     fold,
+    give,
+    given_by_friend,
     hold,
     named,
+    not_taken,
     program,
     redeem,
     redemption,
@@ -98,6 +102,7 @@ OPERATED = (
     *("earn in parts", "add", "deduct", "deduct below zero"),
     *("extend", "reinstate", "confirm", "take back"),
 )
+PASSED = ("give", "give", "get", "not taken")
 days = st.sampled_from([1, 2, 4, 7, 7, None])
 
 
@@ -117,7 +122,7 @@ def acts_of(*kinds: str) -> st.SearchStrategy[list[Act]]:
     return st.lists(act, min_size=4, max_size=14).map(lambda further: [*BEFORE, *further])
 
 
-acts = acts_of(*GIVING, *TAKING, *OPERATED)
+acts = acts_of(*GIVING, *TAKING, *OPERATED, *PASSED)
 customers_acts = acts_of(*GIVING, *TAKING)
 
 
@@ -177,6 +182,9 @@ def _later(
         "reinstate": lambda: reinstate(lot, date, on=day),
         "confirm": lambda: confirm(lot, on=day),
         "take back": lambda: cancel_award(lot, on=day),
+        "give": lambda: give(act.points, f"g {act.target % 3}", on=day),
+        "get": lambda: given_by_friend(act.points + 1, f"gift {number}", expires=date, on=day),
+        "not taken": lambda: not_taken(f"g {act.target % 3}", on=day),
         "tick": lambda: tick(day),
     }
     return meant[act.kind]()
@@ -212,12 +220,14 @@ def test_1_everything_adds_up(rules, history):
         for debit in debits:
             assert debit.amount == debit.covered + debit.due + debit.waived <= debit.original
             assert debit.covered == sum(points for _, points in debit.allocation)
-        assert account.earned + account.added == sum(lot.original for lot in lots)
+        came = account.earned + account.added + account.received
+        assert came == sum(lot.original for lot in lots)
         assert account.used == sum(lot.used for lot in lots)
         assert account.free == sum(lot.free for lot in lots)
         assert account.held == sum(d.covered + d.due for d in debits if d.is_open_hold)
         adjusted = [d.amount for d in debits if d.kind is DebitKind.ADJUSTMENT]
         assert account.deducted == sum(adjusted)
+        assert account.sent == sum(d.amount for d in debits if d.kind is DebitKind.TRANSFER)
         assert account.due == sum(debit.due for debit in debits)
 
 
@@ -232,7 +242,7 @@ def test_2_nothing_is_negative_or_free_while_due_and_balances_need_no_lots(rules
         assert not (account.due and account.free)
         assert all(min(lot.free, lot.used, lot.expired) >= 0 for lot in account.lots.values())
         debits = sum(debit.amount for debit in account.debits.values())
-        credited = seen.earned + seen.added
+        credited = seen.earned + seen.added + seen.received
         without_lots = credited - seen.clawed_back - seen.expired - debits + seen.written_off
         assert seen.available + seen.pending - seen.deficit == without_lots
         assert seen.balance == seen.available + seen.pending + seen.held - seen.deficit
@@ -384,7 +394,7 @@ class Shelf:
         self.now = after
 
     def rows(self) -> list[dict[Any, Any]]:
-        return [self.store.tables[table].rows for table in (ACCOUNT, LOT, DEBIT, DECISION)]
+        return [self.store.tables[table].rows for table in TABLES]
 
     def account(self) -> Account | None:
         """All of the account."""

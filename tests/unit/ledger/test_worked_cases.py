@@ -6,6 +6,7 @@ same words.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -23,6 +24,8 @@ from tests.stories import (
     capture,
     earned,
     fold,
+    give,
+    given_by_friend,
     hold,
     named,
     program,
@@ -32,6 +35,7 @@ from tests.stories import (
     returned,
     tick,
 )
+from tests.worlds import World, coffee
 
 HOLDS = {"longest": "672h"}
 POLICIES = {
@@ -65,6 +69,7 @@ PENDING_COVERS = [*OWING_50, earned(80, active=10, on=1)]
 WRITTEN_OFF_TWICE = [
     *[*BOUGHT_AND_SPENT, returned(100), earned(100, "L2", on=20), returned(100, "L2", on=22)]
 ]
+GIVEN_AND_RETURNED = [earned(100), give(50), redeem(50), returned(50)]
 CASES = [
     Case(
         "1",
@@ -294,6 +299,20 @@ CASES = [
         "L2 free 100",
     ),
     Case(
+        "31",
+        "CWU",
+        "L1:100; transfer 50; redeem 50; return 50",
+        GIVEN_AND_RETURNED,
+        "deficit 50, waived 0",
+    ),
+    Case(
+        "31",
+        "CWU",
+        "the same; the friend gives 50 back",
+        [*GIVEN_AND_RETURNED, given_by_friend(50)],
+        "available 0, deficit 0, received 50",
+    ),
+    Case(
         "32",
         "CWU",
         "L1:100 until 10; hold until 11; return; the hold lapses",
@@ -321,6 +340,13 @@ CASES = [
         "L1:100; hold 50, redeem 50; return 50; release",
         [earned(100), hold(50), redeem(50), returned(50), release()],
         "available 0, L1 used 50",
+    ),
+    Case(
+        "37",
+        "CWU",
+        "L1:100, L2:50; transfer 100 (L1); return L1",
+        [earned(100, expires=80), earned(50, "L2", expires=90), give(100), returned(100)],
+        "L2 used 50, deficit 50, waived 0",
     ),
     Case(
         "38",
@@ -368,6 +394,17 @@ def seen(story: Story, words: str, day: int | None) -> str:
         return f"{name} {getattr(story.last[-1], name)}"
     field = {"waived": "written_off"}.get(name, name)
     return f"{name} {getattr(story.reading(day), field)}"
+
+
+def test_case_27_a_transfer_keeps_the_date():
+    world, june = World(coffee(transfers={})), datetime(2027, 6, 1, tzinfo=UTC)
+    world.earn("jo", 100, "L1", expires_at=june)
+    world.earn("flo", 1, "own")
+    world.give("jo", "flo", 50)
+    world.carry()
+    (lot,) = (lot for lot in world.member("flo").lots.values() if lot.receipt_id is None)
+    assert (lot.free, lot.original, lot.expires_at) == (50, 50, june)
+    assert (world.member("jo").free, world.member("jo").sent) == (50, 50)
 
 
 def test_case_26_50_racers_hold_100_each_on_1000_and_exactly_10_get_it():

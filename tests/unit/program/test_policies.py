@@ -10,7 +10,7 @@ from shared.program.calendar import instant_after
 from shared.program.document import read_program
 from shared.program.durations import read_duration
 from shared.program.model import Program
-from shared.program.policies import Adjustments, Deficit, Holds, Returns
+from shared.program.policies import Adjustments, Deficit, Holds, Returns, Transfers
 from tests.simulation.program import SHOP
 from tests.stories import PLAIN
 
@@ -26,6 +26,7 @@ def test_what_a_program_leaves_out_has_its_default():
     assert Returns().deficit is Deficit.CARRIED
     assert Returns().grace_until(datetime(2026, 1, 1, tzinfo=UTC), BERLIN) is None
     assert silent.adjustments == Adjustments()
+    assert silent.transfers is None
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,8 @@ def test_what_a_program_leaves_out_has_its_default():
         (Holds, {"lapse_after": "0m"}, "at least one"),
         (Holds, {"lapse_after": "1D"}, "seconds, minutes or hours"),
         (Holds, {"lapse_after": "2h", "longest": "1h"}, "allowed: 2h"),
+        (Transfers, {"minimum": 10, "most": 9}, "allowed: 10 or more"),
+        (Transfers, {"minimum": 0}, "greater than or equal to 1"),
         (Holds, {"open_most": 0}, "greater than or equal to 1"),
         (Holds, {"open_most": 1_001}, "less than or equal to 1000"),
         (Returns, {"deficit": "written_off"}, "needs write_off_after"),

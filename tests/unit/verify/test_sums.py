@@ -12,7 +12,7 @@ from shared.ledger.stored import AccountRow, DebitRow
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = UUID(int=1)
-ACCOUNT = AccountRow("shop:ann", "active", 3, T, 100, 30, 10, 0, 0, 60, 0, 0, 0, 0, 0)
+ACCOUNT = AccountRow("shop:ann", "active", 3, T, 100, 30, 10, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0)
 LOT = Lot("shop:ann", ONE, "shop", None, 100, 60, 30, 10, 0, T, T, None, 1)
 COVER = f'[["{ONE}", 30]]'
 PLAIN = (30, None, None, None, None, None)
@@ -40,10 +40,13 @@ def test_an_account_that_adds_up():
         ([ACCOUNT._replace(added=1)], [LOT], [DEBIT], "101 are earned"),
         ([ACCOUNT._replace(redeemed=31)], [LOT], [DEBIT], "31 are redeemed"),
         ([ACCOUNT._replace(deducted=1)], [LOT], [DEBIT], "1 are deducted"),
+        ([ACCOUNT._replace(received=1)], [LOT], [DEBIT], "101 are earned"),
+        ([ACCOUNT._replace(sent=1)], [LOT], [DEBIT], "1 are sent"),
         ([ACCOUNT._replace(held=1)], [LOT], [DEBIT], "1 are held"),
         ([ACCOUNT._replace(held_waived=1)], [LOT], [DEBIT], "1 are waived of open holds"),
         ([ACCOUNT], [LOT], [DEBIT._replace(state="open")], "by its open holds 30"),
         ([ACCOUNT], [LOT], [DEBIT._replace(kind="adjustment")], "its debits name 30"),
+        ([ACCOUNT], [LOT], [DEBIT._replace(kind="transfer")], "0 are sent, its debits name 30"),
         ([ACCOUNT], [LOT], [DEBIT._replace(allocation="[]")], "are used, debits hold 0"),
         ([ACCOUNT._replace(due=2)], [LOT], [DEBIT], "2 are due while 60 are free"),
         ([ACCOUNT._replace(written_off=2)], [LOT], [DEBIT], "2 are written off"),

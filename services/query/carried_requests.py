@@ -1,0 +1,154 @@
+"""Requests that two accounts decide over the API: the last word of both as one answer.
+
+The member's account sets points aside or sends them off, another account says what comes of that,
+and the member's account hears of it. Guarantees: the caller is told the last decision, and the same
+request gets the same bytes for ever. Whoever does not want to wait so long gets a link to how far
+the request has come. Decides nothing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from services.query.arrivals import Arrivals, Decided
+from services.query.outcomes import told_of
+from services.query.pages import BIGINT_MAX
+from services.query.problems import Code, Problem
+from services.query.reading import DECISION, Reader
+from services.query.redemptions import (
+    Kind,
+    Redemptions,
+    Ticket,
+    answer,
+    next_command,
+    pending,
+)
+from services.query.tokens import HEADER, Token
+from services.query.told import as_json, of_member
+from shared.events import registry
+from shared.events.facts import RefusalReason
+from shared.events.ids import Cause
+from shared.events.rewards import RedeemReward
+from shared.events.transfers import TransferPoints
+from shared.stream.records import partition_of_account
+
+
+class Course(NamedTuple):
+    """What such a request goes through.
+
+    `begun` is the first fact's model where another account has a say, `concluded` the cause of the
+    last word, which is `done` or `refused`. `rows` is the statement of how far requests have come,
+    by the column `subject`; in the state `open` there is no last word yet.
+    """
+
+    kind: Kind
+    subject: str
+    begun: type[BaseModel]
+    done: type[BaseModel]
+    refused: type[BaseModel]
+    concluded: Callable[[str, UUID], Cause]
+    rows: str
+    open: str
+    gone: str
+    shown: Callable[[Any], Mapping[str, Any]]
+
+
+class CarriedRequests:
+    """Asks redeem for what two accounts decide, and tells what became of it."""
+
+    def __init__(
+        self,
+        course: Course,
+        redemptions: Redemptions,
+        arrivals: Arrivals,
+        reader: Reader,
+        *,
+        partitions: int,
+        answer_seconds: float,
+    ) -> None:
+        self._course = course
+        self._redemptions = redemptions
+        self._arrivals = arrivals
+        self._reader = reader
+        self._partitions = partitions
+        self._answer_seconds = answer_seconds
+
+    async def ask(self, command: RedeemReward | TransferPoints) -> Response:
+        """The last word, or a status link. Raises Problem, AppendFailed, StoreUnavailable."""
+        request = await self._redemptions.sent(command)
+        last = request.decided
+        if last is not None and last.body != request.body:
+            raise Problem(Code.IDEMPOTENCY_CONFLICT)
+        if last is not None and last.type == registry.TYPE_OF[self._course.begun]:
+            last = await self._concluded(command.account, request.id, request.partition)
+        if last is None:
+            return pending(command.account, self._course.kind, request.id, request.ticket)
+        token = Token(request.partition, last.seq)
+        self._reader.served.note(token)
+        return self._told(last, token)
+
+    async def _concluded(self, account: str, request_id: UUID, partition: int) -> Decided | None:
+        """The last word, if there is one in time."""
+        cause = self._course.concluded(account, request_id).id
+        with (
+            self._arrivals.expected(partition, cause) as decision,
+            contextlib.suppress(TimeoutError),
+        ):
+            async with asyncio.timeout(self._answer_seconds):
+                return await decision
+        return None
+
+    async def status(self, account: str, request_id: UUID, ticket: Ticket | None) -> Response:
+        """How far a request has come. Raises Problem, StoreUnavailable."""
+        course = self._course
+        snapshot = await self._reader.read(course.rows, account, request_id, BIGINT_MAX, 1)
+        row = snapshot.rows[0] if snapshot.rows else None
+        if row is None or row[course.subject] is None:
+            return await self._not_begun(account, request_id, ticket)
+        if row["state"] == course.open:
+            return pending(account, course.kind, request_id, None)
+        if row["state"] == course.gone:
+            raise _refused(row["reason"], request_id, row["points"], snapshot.token)
+        return of_member(account, snapshot, course.shown(row))
+
+    async def _not_begun(self, account: str, request_id: UUID, ticket: Ticket | None) -> Response:
+        """Refused at once, not decided yet, or never asked for."""
+        kind = self._course.kind
+        snapshot = await self._reader.read(DECISION, account, request_id)
+        row = snapshot.rows[0] if snapshot.rows else None
+        if row is not None and row["type"] in kind.outcomes:
+            decided = Decided(*(row[name] for name in Decided._fields))
+            token = Token(partition_of_account(account, self._partitions), row["seq"])
+            return self._told(decided, token)
+        if ticket is not None and (row is None or next_command(row["inputs"]) <= ticket.offset):
+            return pending(account, kind, request_id, ticket)
+        raise Problem(kind.unknown)
+
+    def _told(self, decided: Decided, token: Token) -> Response:
+        """The last word; the same row gives the same bytes and headers."""
+        fact = registry.decode(decided.type, decided.fact.encode())
+        told = fact.model_dump()
+        if isinstance(fact, self._course.done):
+            made = {**told_of(decided, fact, token), "request_id": told[self._course.subject]}
+            return as_json(made, headers={HEADER: str(token)})
+        if isinstance(fact, self._course.refused):
+            subject = told[self._course.subject]
+            return _refused(told["reason"], subject, told["points"], token).response()
+        return answer(decided, token)
+
+
+def _refused(reason: str, request_id: UUID, points: int, token: Token) -> Problem:
+    return Problem(
+        Code(RefusalReason(reason).value),
+        headers={HEADER: str(token)},
+        status=HTTPStatus.CONFLICT,
+        request_id=request_id,
+        asked=points,
+        token=str(token),
+    )

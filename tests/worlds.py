@@ -1,0 +1,187 @@
+"""A world of accounts in memory: redeem's own decisions and folds, carried by hand.
+
+Facts go over the wire. What is sent twice is decided once, as the loop does it; letters are what
+the courier would carry, and lie there until somebody delivers them.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.redeem.decide import Input, decide
+from services.redeem.errands import Letter, letter, outcome_letter, receipt_letter, stock_cause
+from services.redeem.service import cause_of
+from shared.events import registry
+from shared.events.base import account_key
+from shared.events.commands import RedeemPoints
+from shared.events.facts import PointsEarned, ReturnAssessed
+from shared.events.ids import Cause, digest, receive_cause
+from shared.events.transfers import TransferPoints
+from shared.ledger.account import Account
+from shared.ledger.evolve import evolve
+from shared.ledger.shelf import Shelf
+from shared.ledger.transfers import TransferState
+from shared.program.model import Program
+from tests.stories import named
+
+PROGRAM = "coffee"
+START = datetime(2026, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def coffee(**further: object) -> Program:
+    """A program of two brands, with plain cash off unless it says otherwise."""
+    return Program.model_validate(
+        {
+            "program": PROGRAM,
+            "version": 2,
+            "name": "Coffee",
+            "effective_from": "2026-01-01",
+            "timezone": "UTC",
+            "money": "USD",
+            "brands": ["north", "south"],
+            "earn": {"rules": []},
+            "redemption": {"cash_off": {"points": 1, "minor": 1}},
+            **further,
+        }
+    )
+
+
+class World:
+    """Accounts of one program; `dated` is all that was decided, and when."""
+
+    def __init__(self, program: Program | None) -> None:
+        self.program = program
+        self.accounts: dict[str, Account] = {}
+        self.shelf = Shelf()
+        self.decided: dict[UUID, tuple[bytes, Any]] = {}
+        self.dated: list[tuple[Any, datetime]] = []
+        self.now = START
+
+    # what is asked
+
+    def earn(
+        self,
+        member: str,
+        points: int,
+        name: str,
+        *,
+        brand: str = "north",
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Points of a lot of this name."""
+        self.say(
+            PointsEarned(
+                account=account_key(PROGRAM, member),
+                award_id=named(f"{member}/{name}"),
+                activity_type="purchase",
+                source="till",
+                event_id=name,
+                brand=brand,
+                receipt_id=name,
+                occurred_at=self.now,
+                basis_minor=0,
+                program_version=2,
+                rounding="floor",
+                points=points,
+                active_from=self.now,
+                expires_at=expires_at,
+            )
+        )
+
+    def bring_back(self, member: str, points: int, name: str, times: int = 1) -> Any:
+        """The purchase that made a lot is returned, for so many points; the n-th time."""
+        event = f"return {times} of {name}"
+        return self.say(
+            ReturnAssessed(
+                account=account_key(PROGRAM, member),
+                reversal_id=named(f"{member}/{event}"),
+                award_id=named(f"{member}/{name}"),
+                source="till",
+                event_id=event,
+                brand="north",
+                receipt_id=name,
+                occurred_at=START,
+                points=points,
+            )
+        )
+
+    def spend(self, member: str, points: int, key: str = "s") -> Any:
+        """Points as cash off."""
+        account = account_key(PROGRAM, member)
+        return self.say(RedeemPoints(account=account, idempotency_key=key, points=points))
+
+    def give(self, member: str, to: str, points: int, key: str = "g") -> Any:
+        """Points for another member."""
+        account, other = account_key(PROGRAM, member), account_key(PROGRAM, to)
+        return self.say(
+            TransferPoints(account=account, idempotency_key=key, to=other, points=points)
+        )
+
+    def say(self, message: Input) -> Any:
+        """The fact of an input: decided now, or before."""
+        cause, body = cause_of(message), digest(registry.encode(message))
+        if cause.id in self.decided:
+            known, fact = self.decided[cause.id]
+            assert known == body, f"{cause.text} with another content"
+            return fact
+        self.now += timedelta(seconds=1)
+        decisions = decide(
+            self.accounts.get(message.account),
+            message,
+            lambda *_: self.program,
+            cause,
+            self.now,
+            self.shelf,
+        )
+        for decision in decisions:
+            self._fold(decision.cause, body, decision.fact)
+        return self.decided[cause.id][1]
+
+    def _fold(self, cause: Cause, body: bytes, decided: Any) -> None:
+        fact: Any = registry.decode(registry.TYPE_OF[type(decided)], registry.encode(decided))
+        assert fact == decided
+        after = evolve(self.accounts.get(fact.account), fact, self.now)
+        if after is not None:
+            self.accounts[fact.account] = after
+            self.shelf.evolve(fact, after.version, self.now)
+        self.decided[cause.id] = body, fact
+        self.dated.append((fact, self.now))
+
+    @property
+    def facts(self) -> list[Any]:
+        """All that was decided."""
+        return [fact for fact, _ in self.dated]
+
+    # the courier
+
+    @property
+    def letters(self) -> list[Letter]:
+        """What there is to carry, as the rows say it."""
+        claims = [
+            letter(claim, self._fact_of(stock_cause(claim)))
+            for claim in self.shelf.claims.values()
+            if claim.errand is not None
+        ]
+        return claims + [
+            outcome_letter(transfer, received) if received else receipt_letter(sent)
+            for transfer in self.shelf.transfers.values()
+            if transfer.state is TransferState.IN_TRANSIT
+            for sent in [self.decided[transfer.transfer_id][1]]
+            for received in [self._fact_of(receive_cause(transfer.to, transfer.transfer_id))]
+        ]
+
+    def _fact_of(self, cause: Cause) -> Any:
+        return self.decided.get(cause.id, (b"", None))[1]
+
+    def carry(self, choose: Callable[[list[Letter]], Letter] = lambda letters: letters[0]) -> None:
+        """Deliver until nothing is left to carry."""
+        while letters := self.letters:
+            self.say(choose(letters).command)
+
+    # what there is
+
+    def member(self, member: str) -> Account:
+        """A member's account."""
+        return self.accounts[account_key(PROGRAM, member)]
