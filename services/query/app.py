@@ -104,7 +104,6 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
         redemptions=redemptions,
         arrivals=arrivals,
         reader=reader,
-        partitions=settings.partitions,
         answer_seconds=settings.answer_seconds,
     )
     return Context(

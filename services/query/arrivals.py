@@ -50,7 +50,8 @@ class _Partition:
     """Who waits for something of one partition."""
 
     def __init__(self) -> None:
-        self.decisions: dict[UUID, set[asyncio.Future[Decided]]] = {}
+        self.decisions: dict[UUID, dict[asyncio.Future[Decided], None]] = {}
+        """By cause, those who wait for it, in the order in which they came."""
         self.positions: dict[asyncio.Future[None], int] = {}
 
     @property
@@ -85,13 +86,13 @@ class Arrivals:
         waiting: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         with self._counted():
             place = self._partitions.setdefault(partition, _Partition())
-            place.decisions.setdefault(cause, set()).add(waiting)
+            place.decisions.setdefault(cause, {})[waiting] = None
             self._wake.set()
             try:
                 yield waiting
             finally:
-                others = place.decisions.get(cause, set())
-                others.discard(waiting)
+                others = place.decisions.get(cause, {})
+                others.pop(waiting, None)
                 if not others:
                     place.decisions.pop(cause, None)
 

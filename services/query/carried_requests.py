@@ -26,6 +26,7 @@ from services.query.redemptions import (
     Redemptions,
     Ticket,
     answer,
+    ending_in,
     next_command,
     pending,
 )
@@ -36,7 +37,6 @@ from shared.events.facts import RefusalReason
 from shared.events.ids import Cause
 from shared.events.rewards import RedeemReward
 from shared.events.transfers import TransferPoints
-from shared.stream.records import partition_of_account
 
 
 class Course(NamedTuple):
@@ -69,14 +69,12 @@ class CarriedRequests:
         arrivals: Arrivals,
         reader: Reader,
         *,
-        partitions: int,
         answer_seconds: float,
     ) -> None:
         self._course = course
         self._redemptions = redemptions
         self._arrivals = arrivals
         self._reader = reader
-        self._partitions = partitions
         self._answer_seconds = answer_seconds
 
     async def ask(self, command: RedeemReward | TransferPoints) -> Response:
@@ -91,7 +89,7 @@ class CarriedRequests:
             return pending(command.account, self._course.kind, request.id, request.ticket)
         token = Token(request.partition, last.seq)
         self._reader.served.note(token)
-        return self._told(last, token)
+        return told(self._course, last, token)
 
     async def _concluded(self, account: str, request_id: UUID, partition: int) -> Decided | None:
         """The last word, if there is one in time."""
@@ -105,42 +103,48 @@ class CarriedRequests:
         return None
 
     async def status(self, account: str, request_id: UUID, ticket: Ticket | None) -> Response:
-        """How far a request has come. Raises Problem, StoreUnavailable."""
+        """How far a request has come; a ticket asks as its request did.
+
+        The decision is read first: what has none has not begun. Raises Problem, StoreUnavailable.
+        """
+        kind = self._course.kind
+        snapshot = await self._reader.read(DECISION, account, request_id)
+        row = snapshot.rows[0] if snapshot.rows else None
+        if row is None or row["type"] is None:
+            if ticket is not None and (row is None or next_command(row["inputs"]) <= ticket.offset):
+                return pending(account, kind, request_id, ticket)
+            raise Problem(kind.unknown)
+        decided = Decided(*(row[name] for name in Decided._fields))
+        if ticket is not None and ticket.body != decided.body:
+            raise Problem(Code.IDEMPOTENCY_CONFLICT)
+        if decided.type in ending_in(self._course.begun, self._course.done):
+            return await self._so_far(account, request_id)
+        if decided.type not in kind.outcomes:
+            raise Problem(kind.unknown)
+        return told(self._course, decided, Token(snapshot.token.partition, decided.seq))
+
+    async def _so_far(self, account: str, request_id: UUID) -> Response:
+        """How far a request has come that has begun."""
         course = self._course
         snapshot = await self._reader.read(course.rows, account, request_id, BIGINT_MAX, 1)
-        row = snapshot.rows[0] if snapshot.rows else None
-        if row is None or row[course.subject] is None:
-            return await self._not_begun(account, request_id, ticket)
+        [row] = snapshot.rows
         if row["state"] == course.open:
             return pending(account, course.kind, request_id, None)
         if row["state"] == course.gone:
             raise _refused(row["reason"], request_id, row["points"], snapshot.token)
         return of_member(account, snapshot, course.shown(row))
 
-    async def _not_begun(self, account: str, request_id: UUID, ticket: Ticket | None) -> Response:
-        """Refused at once, not decided yet, or never asked for."""
-        kind = self._course.kind
-        snapshot = await self._reader.read(DECISION, account, request_id)
-        row = snapshot.rows[0] if snapshot.rows else None
-        if row is not None and row["type"] in kind.outcomes:
-            decided = Decided(*(row[name] for name in Decided._fields))
-            token = Token(partition_of_account(account, self._partitions), row["seq"])
-            return self._told(decided, token)
-        if ticket is not None and (row is None or next_command(row["inputs"]) <= ticket.offset):
-            return pending(account, kind, request_id, ticket)
-        raise Problem(kind.unknown)
 
-    def _told(self, decided: Decided, token: Token) -> Response:
-        """The last word; the same row gives the same bytes and headers."""
-        fact = registry.decode(decided.type, decided.fact.encode())
-        told = fact.model_dump()
-        if isinstance(fact, self._course.done):
-            made = {**told_of(decided, fact, token), "request_id": told[self._course.subject]}
-            return as_json(made, headers={HEADER: str(token)})
-        if isinstance(fact, self._course.refused):
-            subject = told[self._course.subject]
-            return _refused(told["reason"], subject, told["points"], token).response()
-        return answer(decided, token)
+def told(course: Course, decided: Decided, token: Token) -> Response:
+    """The last word; the same row gives the same bytes and headers."""
+    fact = registry.decode(decided.type, decided.fact.encode())
+    named = fact.model_dump()
+    if isinstance(fact, course.done):
+        made = {**told_of(decided, fact, token), "request_id": named[course.subject]}
+        return as_json(made, headers={HEADER: str(token)})
+    if isinstance(fact, course.refused):
+        return _refused(named["reason"], named[course.subject], named["points"], token).response()
+    return answer(decided, token)
 
 
 def _refused(reason: str, request_id: UUID, points: int, token: Token) -> Problem:

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tests.simulation.clients import Outside
 from tests.simulation.databases import IntakeDatabase
 from tests.simulation.network import CALM
 from tests.simulation.nodes import API, INTAKE, SERVICES, Node
+from tests.simulation.outside import Outside
 
 OWNERS = (*SERVICES, INTAKE)
 """Services whose processes own partitions."""

@@ -6,135 +6,49 @@ was, or with the same key and another body. Nobody waits for anybody.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from http import HTTPStatus
-from random import Random
-from typing import Any, NamedTuple, Protocol, TypeVar
-from uuid import UUID
+from typing import Any
 
-from fastapi import Response
-
-from services.query.problems import Code, Problem
-from services.query.reading import BALANCES
-from services.query.redemptions import REDEMPTION, REQUEST, Asked, Kind, Ticket
-from services.query.tokens import HEADER, Token
+from services.query.tokens import Token
+from services.redeem.projection import LOT
 from services.redeem.sweep import tick_command
 from shared.events import registry
 from shared.events.base import instant
 from shared.events.commands import (
     AdjustPoints,
+    CancelAward,
     CancelRedemption,
     CapturePoints,
+    ConfirmAward,
     Direction,
+    ExtendLot,
     HoldPoints,
     RedeemPoints,
+    ReinstateLot,
     ReleasePoints,
 )
-from shared.events.ids import Cause, command_cause, digest, release_cause
+from shared.events.ids import command_cause
 from shared.events.topics import COMMANDS, PURCHASES
+from shared.events.transfers import TransferPoints
 from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
 from shared.stream.log import AppendFailed, Outgoing, Place
 from shared.stream.records import partition_of_account
-from shared.stream.store import StoreUnavailable
+from tests.simulation.asking import Caller
 from tests.simulation.broker import SimulatedLog
 from tests.simulation.loop import Process
 from tests.simulation.network import EPOCH_MS
-from tests.simulation.nodes import ApiNode, World
+from tests.simulation.outside import BRAND, Outside, Seen, Violation
 from tests.simulation.program import LAPSE_SECONDS
+from tests.simulation.takers import Takers
 
-T = TypeVar("T")
-CALL_SECONDS = 20.0
-PAUSE_SECONDS = 1.0
 READS = 3
-BRAND = "shop"
+RECEIPTS = 8
+WELCOMES = (2, 7)
+"""Receipts of the first and the second member, both five days old."""
 AGES = (1, 0, 5, 40, 29)
 """Days since a receipt was closed: points are gone after a month."""
 POISON = (None, b"", b"{", b'{"event_id": 7}', b'[{"a": 1, "a": 2}]')
-TICKET = "?ticket="
-
-
-class Violation(AssertionError):
-    """Something that must always hold does not."""
-
-
-class Unanswered(Exception):
-    """A call of the API had no answer in time, whatever became of it."""
-
-
-class Answer(NamedTuple):
-    """What a caller was told about a key and a body."""
-
-    status: int
-    body: bytes
-    token: str
-
-
-class Seen(NamedTuple):
-    """What a read showed of an account at a position."""
-
-    account: str
-    token: Token
-    row: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Load:
-    """How much happens in a history."""
-
-    accounts: int = 2
-    purchases: int = 3
-    returns: int = 1
-    redemptions: int = 3
-    checkouts: int = 1
-    adjustments: int = 1
-    readers: int = 1
-    ticks: int = 1
-    seconds: float = 15.0
-    together: bool = False
-    """Whether all redemptions and checkouts come at once."""
-
-    @staticmethod
-    def drawn(random: Random) -> "Load":
-        """A short history's: a few of each, or none, all at once or one after the other."""
-        return Load(
-            accounts=random.randint(1, 2),
-            purchases=random.randint(1, 3),
-            returns=random.randint(0, 1),
-            redemptions=random.randint(0, 3),
-            checkouts=random.randint(0, 1),
-            adjustments=random.randint(0, 1),
-            readers=random.randint(0, 2),
-            ticks=random.randint(0, 1),
-            seconds=random.choice((1.0, 15.0)),
-            together=random.random() < 0.5,
-        )
-
-
-@dataclass
-class Journal:
-    """What the outside world knows: inputs that were acknowledged, answers that were seen."""
-
-    purchases: dict[str, set[int]] = field(default_factory=dict)
-    """Amounts that were acknowledged, by receipt."""
-    answers: dict[tuple[Cause, bytes], Answer] = field(default_factory=dict)
-    """By key and body."""
-    conflicts: list[tuple[Cause, bytes]] = field(default_factory=list)
-    seen: list[Seen] = field(default_factory=list)
-
-
-class Outside(World, Protocol):
-    """What clients see of the world."""
-
-    load: Load
-    journal: Journal
-
-    def note(self, what: str) -> None:
-        """A line of the trace."""
-
-    def apis(self) -> list[ApiNode]:
-        """The processes of the API that a balancer knows."""
 
 
 class Clients:
@@ -146,36 +60,38 @@ class Clients:
         self.network = world.network
         self.log = SimulatedLog(world.network, world.broker)
         self.process = Process("outside")
+        self.caller = Caller(world)
+        self.takers = Takers(world, self.caller)
 
     def start(self) -> list["asyncio.Task[None]"]:
         """All of the load, in time."""
         load = self.world.load
-        work = [
+        spending = (
+            *(self.redeem for _ in range(load.redemptions)),
+            *(self.check_out for _ in range(load.checkouts)),
+            *(self.takers.take for _ in range(load.rewards)),
+            *(self.give for _ in range(load.transfers)),
+        )
+        others = (
             *(self.buy for _ in range(load.purchases)),
+            *(self.takers.deliver for _ in range(load.deliveries)),
             *(self.bring_back for _ in range(load.returns)),
             *(self.adjust for _ in range(load.adjustments)),
+            *(self.amend for _ in range(load.amendments)),
             *(self.watch for _ in range(load.readers)),
             *(self.tick for _ in range(load.ticks)),
-        ]
+        )
         at = self.random.uniform(load.seconds / 3, load.seconds) if load.together else None
         return [
-            *(self._start(one, self.random.uniform(0, load.seconds)) for one in work),
-            *(
-                self._start(one, at or self.random.uniform(0, load.seconds))
-                for one in (
-                    *(self.redeem for _ in range(load.redemptions)),
-                    *(self.check_out for _ in range(load.checkouts)),
-                )
-            ),
+            *(self._start(work, at) for work in spending),
+            *(self._start(work, None) for work in others),
         ]
 
     def _start(
-        self, work: Callable[[], Coroutine[Any, Any, None]], at: float
+        self, work: Callable[[], Coroutine[Any, Any, None]], at: float | None
     ) -> "asyncio.Task[None]":
-        return self.world.loop.spawn(self.process, _later(work, at))
-
-    def _account(self) -> str:
-        return f"{BRAND}:{self.random.randrange(self.world.load.accounts)}"
+        when = self.random.uniform(0, self.world.load.seconds) if at is None else at
+        return self.world.loop.spawn(self.process, _later(work, when))
 
     def _now_ms(self) -> int:
         return EPOCH_MS + int(self.world.loop.now * 1000)
@@ -195,8 +111,8 @@ class Clients:
 
     def _receipt(self) -> tuple[int, int]:
         """One of few receipts, and what it came to."""
-        number = self.random.randrange(2 * self.world.load.purchases)
-        return number, 100 * (4 + number % 12)
+        number = self.random.randrange(RECEIPTS)
+        return number, _amount(number)
 
     async def buy(self) -> None:
         """A receipt: new, sent again by another till, changed since, or no receipt at all."""
@@ -207,6 +123,14 @@ class Clients:
             await self._send(Outgoing(None, poison, []))
             return
         amount += 100 if self.network.chance(0.1) else 0
+        await self._sell(number, amount)
+
+    async def welcome(self) -> None:
+        """A receipt of each member, old enough for its points to be spent, not for them to go."""
+        for number in WELCOMES[: self.world.load.accounts]:
+            await self._sell(number, _amount(number))
+
+    async def _sell(self, number: int, amount: int) -> None:
         happened = instant(EPOCH_MS) - timedelta(days=AGES[number % len(AGES)], seconds=number)
         purchase = Purchase(
             event_id=f"e{number}-{amount}-{self.random.randrange(2)}",
@@ -247,41 +171,30 @@ class Clients:
 
     async def tick(self) -> None:
         """A sweep's command."""
-        account = self._account()
+        account = self.caller.account()
         tick = tick_command(account, self._now_ms(), self._now_ms())
         place = Place(COMMANDS.name, partition_of_account(account, self.world.partitions))
         await self.publish(place, tick)
 
     # callers
 
-    async def call(self, work: Callable[[ApiNode], Awaitable[T]], only: ApiNode | None = None) -> T:
-        """What a process of the API answers. Raises Unanswered, and what the API raises."""
-        node = only or self.random.choice(self.world.apis())
-        reply: asyncio.Future[T] = self.world.loop.create_future()
-        self.world.loop.spawn(node.process, _answered(work, node, reply))
-        late = self.world.loop.call_later(CALL_SECONDS, _give_up, reply)
-        try:
-            return await reply
-        finally:
-            late.cancel()
-
     async def redeem(self) -> None:
         """A redemption, asked for until it is answered; keys are used again, some are cancelled."""
-        account = self._account()
+        account = self.caller.account()
         key = f"k{self.random.randrange(1 + self.world.load.redemptions)}"
         points = self.random.randrange(9)
         command = RedeemPoints(account=account, idempotency_key=key, points=points)
-        told = await self.ask(command)
-        while told is not None and self.network.chance(0.7):
-            seen = await self.read(account, Token.read(told.token))
+        told = await self.caller.ask(command)
+        while told is not None and self.network.chance(0.5):
+            seen = await self.caller.read(account, Token.read(told.token))
             if seen is not None and seen.token < Token.read(told.token):
                 raise Violation(f"I10: read {seen} after {told}")
             if self.network.chance(0.3):
-                await self.ask(command)
+                await self.caller.ask(command)
         if told is not None and told.status == HTTPStatus.OK and self.network.chance(0.3):
             some = self.random.choice((None, 1, 2))
             redemption = command_cause(account, key).id
-            await self.ask(
+            await self.caller.ask(
                 CancelRedemption(
                     account=account,
                     idempotency_key=f"c{key}",
@@ -292,25 +205,37 @@ class Clients:
 
     async def check_out(self) -> None:
         """Points held, then captured, released, or left to lapse."""
-        account, key, points = self._account(), f"h{self.random.randrange(2)}", 3
-        told = await self.ask(HoldPoints(account=account, idempotency_key=key, points=points))
+        account, key, points = self.caller.account(), f"h{self.random.randrange(2)}", 3
+        told = await self.caller.ask(
+            HoldPoints(account=account, idempotency_key=key, points=points)
+        )
         if told is None or told.status != HTTPStatus.OK:
             return
         hold = command_cause(account, key).id
-        await asyncio.sleep(self.random.uniform(0, 2 * LAPSE_SECONDS))
+        await asyncio.sleep(self.random.uniform(0, 1.3 * LAPSE_SECONDS))
         some = self.random.choice((None, 1))
         capture = CapturePoints(
             account=account, idempotency_key=f"{key}c", hold_id=hold, points=some
         )
         release = ReleasePoints(account=account, hold_id=hold)
         for ending in self.random.choice(((), (capture,), (release,), (capture, release))):
-            await self.ask(ending)
+            await self.caller.ask(ending)
+
+    async def give(self) -> None:
+        """Points given to another member, who may have no account yet."""
+        account = self.caller.account()
+        to = self.random.choice((f"{BRAND}:0", f"{BRAND}:1", f"{BRAND}:new"))
+        key, points = f"g{self.random.randrange(2)}", self.random.randrange(5)
+        command = TransferPoints(account=account, idempotency_key=key, to=to, points=points)
+        told = await self.caller.ask(command)
+        if told is not None and self.network.chance(0.3):
+            await self.caller.ask(command)
 
     async def adjust(self) -> None:
         """An operator adds or deducts points."""
-        await self.ask(
+        await self.caller.ask(
             AdjustPoints(
-                account=self._account(),
+                account=self.caller.account(),
                 idempotency_key="adjusted",
                 actor="anna",
                 reason="a complaint",
@@ -321,41 +246,24 @@ class Clients:
             )
         )
 
-    async def ask(self, command: Asked) -> Answer | None:
-        """What is told in the end; None if the key belongs to another body."""
-        self.world.note(f"ask {registry.encode(command).decode()}")
-        cause = cause_of(command)
-        kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
-        asked = (cause, digest(registry.encode(command)))
-        ticket: Ticket | None = None
-        while True:
-            try:
-                if ticket is None:
-                    response = await self.call(lambda api: api.redemptions.ask(command))
-                else:
-                    follow = partial(_status, command.account, cause.id, ticket, kind)
-                    response = await self.call(follow)
-            except Problem as problem:
-                if problem.code is Code.IDEMPOTENCY_CONFLICT:
-                    self.world.journal.conflicts.append(asked)
-                    self.world.note(f"conflict {cause.text}")
-                    return None
-                _is_for_now(problem)
-            except (Unanswered, AppendFailed, StoreUnavailable):
-                ticket = None
-            else:
-                if response.status_code != HTTPStatus.ACCEPTED:
-                    return self._told(asked, response)
-                ticket = Ticket.read(response.headers["location"].partition(TICKET)[2])
-            await asyncio.sleep(PAUSE_SECONDS)
-
-    def _told(self, asked: tuple[Cause, bytes], response: Response) -> Answer:
-        answer = Answer(response.status_code, bytes(response.body), response.headers[HEADER])
-        known = self.world.journal.answers.setdefault(asked, answer)
-        if known != answer:
-            raise Violation(f"I6: {asked} was answered {known}, now {answer}")
-        self.world.note(f"answer {asked[0].text}: {answer.status} {answer.token}")
-        return answer
+    async def amend(self) -> None:
+        """An operator changes the dates of a lot, or what becomes of it while it is pending."""
+        account = self.caller.account()
+        rows = self.world.databases["redeem"].rows.tables[LOT].rows.values()
+        lots = [lot.lot_id for lot in rows if lot.account == account]
+        if not lots:
+            return
+        lot = self.random.choice(lots)
+        who = {"account": account, "actor": "anna", "reason": "a complaint"}
+        until = instant(EPOCH_MS) + timedelta(days=self.random.choice((1, 60)))
+        for command in (
+            ExtendLot(**who, idempotency_key="extended", lot_id=lot, expires_at=until),
+            ReinstateLot(**who, idempotency_key="reinstated", lot_id=lot, expires_at=until),
+            ConfirmAward(**who, idempotency_key="confirmed", lot_id=lot),
+            CancelAward(**who, idempotency_key="cancelled", lot_id=lot),
+        ):
+            if self.network.chance(0.4):
+                await self.caller.ask(command)
 
     async def watch(self) -> None:
         """A reader who never sees the account go back.
@@ -363,51 +271,22 @@ class Clients:
         Either the last token is sent back, wherever the next read goes; or none is, and all reads
         go to one process.
         """
-        account = self._account()
+        account = self.caller.account()
         only = self.random.choice([None, self.random.choice(self.world.apis())])
         last: Seen | None = None
         for _ in range(READS):
             token = last.token if last is not None and only is None else None
-            seen = await self.read(account, token, only)
+            seen = await self.caller.read(account, token, only)
             if seen is not None:
                 if last is not None and _is_before(seen, last):
                     raise Violation(f"I11: {last} was followed by {seen}")
                 last = seen
             await asyncio.sleep(self.random.uniform(0, 5))
 
-    async def read(
-        self, account: str, token: Token | None, only: ApiNode | None = None
-    ) -> Seen | None:
-        """What the API, or one process of it, shows of an account; None if it shows nothing."""
-        tokens = [] if token is None else [token]
-        try:
-            snapshot = await self.call(
-                lambda api: api.reader.read(BALANCES, account, tokens=tokens), only
-            )
-        except Problem as problem:
-            _is_for_now(problem)
-            return None
-        except (Unanswered, StoreUnavailable):
-            return None
-        seen = Seen(account, snapshot.token, snapshot.rows[0] if snapshot.rows else {})
-        self.world.journal.seen.append(seen)
-        return seen
 
-
-def cause_of(command: Asked) -> Cause:
-    """The identity of what is asked; a release has no key."""
-    if isinstance(command, ReleasePoints):
-        return release_cause(command.account, command.hold_id)
-    return command_cause(command.account, command.idempotency_key)
-
-
-async def _status(account: str, id: UUID, ticket: Ticket, kind: Kind, api: ApiNode) -> Response:
-    return await api.redemptions.status(account, id, ticket, kind)
-
-
-def _is_for_now(problem: Problem) -> None:
-    if problem.code not in {Code.NOT_CAUGHT_UP, Code.BUSY}:
-        raise Violation(f"an answer that may not be: {problem.code} {problem}")
+def _amount(receipt: int) -> int:
+    """What a receipt comes to, in cents."""
+    return 100 * (4 + receipt)
 
 
 def _is_before(seen: Seen, last: Seen) -> bool:
@@ -419,23 +298,3 @@ def _is_before(seen: Seen, last: Seen) -> bool:
 async def _later(work: Callable[[], Awaitable[None]], at: float) -> None:
     await asyncio.sleep(at)
     await work()
-
-
-async def _answered(
-    work: Callable[[ApiNode], Awaitable[T]], node: ApiNode, reply: "asyncio.Future[T]"
-) -> None:
-    try:
-        answer = await work(node)
-    except Exception as error:  # noqa: BLE001  (whatever it is travels to the caller)
-        if not reply.done():
-            reply.set_exception(error)
-            reply.exception()
-    else:
-        if not reply.done():
-            reply.set_result(answer)
-
-
-def _give_up(reply: "asyncio.Future[Any]") -> None:
-    if not reply.done():
-        reply.set_exception(Unanswered())
-        reply.exception()

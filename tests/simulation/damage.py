@@ -10,9 +10,9 @@ from collections.abc import Callable
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
 from shared.stream.log import Outgoing, Place
 from shared.stream.positions import Halted
-from tests.simulation.clients import Violation
 from tests.simulation.history import History
 from tests.simulation.nodes import SERVICES
+from tests.simulation.outside import Violation
 
 LOOK_SECONDS = 60.0
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from services.redeem.rewards import CLAIM
+from services.redeem.transfers import TRANSFER
 from shared.chain.link import Head
 from shared.events import quarantine
 from shared.events.facts import Opened
@@ -16,6 +18,7 @@ from shared.events.topics import (
     Topic,
 )
 from shared.events.wire import Source
+from shared.ledger.transfers import TransferState
 from shared.program.catalogue import Catalogue
 from shared.stream.log import Place
 from shared.stream.memory import MemoryRecord, MemoryStore
@@ -23,16 +26,27 @@ from shared.stream.records import recorded, source_of
 from shared.stream.store import Position
 from tests.simulation.broker import Broker
 from tests.simulation.chaos import CLOCK_AHEAD_MS, OWNERS, Chaos
-from tests.simulation.clients import Clients, Journal, Load, Violation
+from tests.simulation.clients import Clients
 from tests.simulation.databases import Database, IntakeDatabase
 from tests.simulation.loop import ENVIRONMENT, SeededLoop
 from tests.simulation.network import BAD, CALM, Faults, Network
-from tests.simulation.nodes import API, INTAKE, SERVICES, ApiNode, DecidingNode, IntakeNode, Node
+from tests.simulation.nodes import (
+    API,
+    INTAKE,
+    REDEEM,
+    SERVICES,
+    ApiNode,
+    DecidingNode,
+    IntakeNode,
+    Node,
+)
+from tests.simulation.outside import Journal, Load, Violation
 from tests.simulation.rule import follow
 
 TOPICS = (PURCHASES, ACTIVITY, COMMANDS, AWARDS, LEDGER)
 HEAL_SECONDS = 600.0
 """Longer than all requests, pauses and waits that were under way when the faults ended."""
+WELCOME_SECONDS = 1.0
 LOOK_SECONDS = 2.0
 
 
@@ -49,6 +63,7 @@ class History:
         self.loop = loop
         self.random = loop.random
         self.load = load or Load.drawn(loop.random)
+        self.has_errands = self.load.rewards + self.load.transfers > 0
         self.catalogue = self.random.choice(catalogues)
         self.partitions = self.random.choice((1, 1, 1, 2))
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
@@ -68,8 +83,9 @@ class History:
 
     def notified(self, partition: int) -> None:
         """See `World.notified`."""
-        for node in self.apis():
-            node.hint(partition)
+        for node in self.nodes:
+            if not node.process.dead:
+                node.hint(partition)
 
     def records(self, topic: Topic) -> list[MemoryRecord]:
         """All records of a topic."""
@@ -113,15 +129,25 @@ class History:
         rivals = self.random.choice((1, 1, 1, 1, 2))
         for name in OWNERS * rivals:
             self.start(name).group.give(set(range(self.partitions)))
+        clients = Clients(self)
+        if self.load.is_welcomed:
+            await self._welcome(clients)
         planned = Chaos(self)
         self.is_undisturbed = planned.is_undisturbed and rivals == 1
         chaos = self.loop.spawn(ENVIRONMENT, planned.run())
-        clients = Clients(self).start()
+        work = clients.start()
         await asyncio.sleep(self.load.seconds)
         chaos.cancel()
         self._heal()
-        await asyncio.gather(*clients)
+        await asyncio.gather(*work)
         await self._drain()
+
+    async def _welcome(self, clients: Clients) -> None:
+        """The first purchases, on a network that does not fail yet."""
+        usual, self.network.faults = self.network.faults, CALM
+        await clients.welcome()
+        await asyncio.sleep(WELCOME_SECONDS)
+        self.network.faults = usual
 
     def _heal(self) -> None:
         """No faults from here on; what they have set going still takes place.
@@ -151,7 +177,7 @@ class History:
     def _folded(self) -> bool:
         if self.network.busy_until > self.loop.now:
             return False
-        if unforwarded(self):
+        if unforwarded(self) or not self._is_carried():
             return False
         return all(self._is_folded(name) for name in SERVICES)
 
@@ -167,6 +193,14 @@ class History:
                 if mark is None or mark.next < end:
                     return False
         return True
+
+    def _is_carried(self) -> bool:
+        """Whether nothing is left to carry between accounts."""
+        tables = self.databases[REDEEM].rows.tables
+        claims, transfers = tables[CLAIM].rows.values(), tables[TRANSFER].rows.values()
+        return all(claim.errand is None for claim in claims) and all(
+            transfer.state != TransferState.IN_TRANSIT for transfer in transfers
+        )
 
     def _is_behind(self, position: Position) -> bool:
         """Whether a fact stands behind a position.

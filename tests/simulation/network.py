@@ -77,10 +77,15 @@ class Network:
         there, back = self.delay(), self.delay()
         if not self.chance(self.faults.lost):
             self.later(there, self._serve, serve, reply, back)
-        if there + back >= PATIENCE_SECONDS or self.faults.lost:
-            late = self.loop.call_later(PATIENCE_SECONDS, _settle, reply, None, error("no answer"))
-            reply.add_done_callback(lambda _: late.cancel())
-        return await reply
+        if reply.done():
+            return reply.result()
+        if there + back < PATIENCE_SECONDS and not self.faults.lost:
+            return await reply
+        late = self.loop.call_later(PATIENCE_SECONDS, _settle, reply, None, error("no answer"))
+        try:
+            return await reply
+        finally:
+            late.cancel()
 
     def _serve(self, serve: Callable[[], T], reply: "asyncio.Future[T]", back: float) -> None:
         answer: T | None = None

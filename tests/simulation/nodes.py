@@ -4,28 +4,27 @@ Only what touches a server is replaced: the log, the inputs, the stores, the API
 """
 
 import asyncio
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from services.earn.service import Earn
 from services.intake.service import Intake, Outputs
-from services.query.arrivals import DECISIONS, POSITIONS, Arrivals
-from services.query.reading import BALANCES, Reader
-from services.query.reading import DECISION as ONE_DECISION
+from services.query.arrivals import Arrivals
+from services.query.carried_requests import CarriedRequests, Course
+from services.query.courses import REWARDS, TRANSFERS_MADE
+from services.query.reading import Reader
 from services.query.redemptions import Redemptions
-from services.redeem.projection import ACCOUNT, DECISION
+from services.redeem.courier import courier
 from services.redeem.service import Redeem
-from shared.events.topics import LEDGER, PURCHASES, Topic
+from shared.events.topics import PURCHASES, Topic
 from shared.program.catalogue import Catalogue
 from shared.stream.limits import Limits
 from shared.stream.log import Outgoing, Place
-from shared.stream.memory import MemoryStore
 from shared.stream.opening import Ledger, Opening, Owner
 from shared.stream.runner import Runner
-from shared.stream.store import StoreUnavailable
 from shared.stream.turn import Turn
 from tests.simulation.broker import Broker, SimulatedInputs, SimulatedLog
+from tests.simulation.carrying import SimulatedShell
 from tests.simulation.databases import (
     Database,
     IntakeDatabase,
@@ -34,12 +33,13 @@ from tests.simulation.databases import (
 )
 from tests.simulation.loop import Process, SeededLoop
 from tests.simulation.network import EPOCH_MS, Network
+from tests.simulation.statements import Statements
 
 LEDGER_ID = "simulated"
 FOLD_VERSION = "1.0"
 LIMITS = Limits(inputs_per_turn=4, poll_wait_ms=200, replay_records=5)
 SERVICES: dict[str, Callable[[], Any]] = {"earn": Earn, "redeem": Redeem}
-INTAKE, API = "intake", "api"
+REDEEM, INTAKE, API = "redeem", "intake", "api"
 ANSWER_SECONDS = 5.0
 
 
@@ -53,6 +53,8 @@ class World(Protocol):
     intake_database: IntakeDatabase
     catalogue: Catalogue
     partitions: int
+    has_errands: bool
+    """Whether couriers have anything to carry: looking for it costs steps."""
 
     def notified(self, partition: int) -> None:
         """A NOTIFY was sent: whoever listens may hear of it."""
@@ -116,12 +118,22 @@ class Node:
         """`kill -9`: it never runs again."""
         self.process.dead = True
 
+    def hint(self, partition: int) -> None:
+        """A NOTIFY of a fold was sent to whoever listens in this process."""
+
+    def _notify(self, world: World, arrive: Callable[..., None], *arguments: object) -> None:
+        """A NOTIFY arrives after a while, or is lost."""
+        if not world.network.chance(world.network.faults.lost):
+            context = world.loop.context_of(self.process)
+            world.loop.call_later(world.network.delay(), arrive, *arguments, context=context)
+
 
 class DecidingNode(Node):
     """A process of earn or redeem."""
 
     def __init__(self, world: World, name: str, clock_ahead_ms: int) -> None:
         super().__init__(name)
+        self.world = world
         service = SERVICES[name]()
         service.catalogue = world.catalogue
         log = SimulatedLog(world.network, world.broker)
@@ -152,6 +164,17 @@ class DecidingNode(Node):
         )
         runner = Runner(turn, opener, inputs, self.group, _nothing, world.loop.random.random)
         self.task = world.loop.spawn(self.process, runner.run(asyncio.Event()))
+        self.shell: Any = None
+        if name == REDEEM and world.has_errands:
+            self.shell = SimulatedShell(
+                world.network, world.databases[name], log, runner, world.partitions
+            )
+            world.loop.spawn(self.process, courier(self.shell))
+
+    def hint(self, _partition: int) -> None:
+        """See `Node.hint`: the courier listens."""
+        if self.shell is not None:
+            self._notify(self.world, self.shell.hint)
 
 
 class Published:
@@ -215,21 +238,18 @@ class ApiNode(Node):
             partitions=world.partitions,
             answer_seconds=ANSWER_SECONDS,
         )
+        self.rewards = self._carried(REWARDS)
+        self.transfers = self._carried(TRANSFERS_MADE)
         self.task = world.loop.spawn(self.process, arrivals.look_after())
 
+    def _carried(self, course: Course) -> CarriedRequests:
+        return CarriedRequests(
+            course, self.redemptions, self.arrivals, self.reader, answer_seconds=ANSWER_SECONDS
+        )
+
     def hint(self, partition: int) -> None:
-        """A NOTIFY arrives, or is lost."""
-        if not self.world.network.chance(self.world.network.faults.lost):
-            context = self.world.loop.context_of(self.process)
-            self.world.loop.call_later(
-                self.world.network.delay(),
-                self.arrivals._on_hint,
-                None,
-                0,
-                "",
-                str(partition),
-                context=context,
-            )
+        """See `Node.hint`."""
+        self._notify(self.world, self.arrivals._on_hint, None, 0, "", str(partition))
 
 
 class Reached:
@@ -248,69 +268,6 @@ class CommandPublisher:
     async def command(self, place: Place, record: Outgoing) -> int:
         """Append one command; its offset."""
         return (await self.log.append({place: [record]}))[place]
-
-
-class Statements:
-    """The API's statements on redeem's rows; each is one snapshot."""
-
-    def __init__(self, network: Network, database: Database) -> None:
-        self.network = network
-        self.database = database
-
-    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        """See `services.query.connections.Database.fetch`."""
-        return await self.network.request(lambda: self.rows(statement, arguments), StoreUnavailable)
-
-    def rows(self, statement: str, arguments: Sequence[Any]) -> list[Any]:
-        """What the statement finds."""
-        store = self.database.seen
-        if statement is DECISIONS:
-            found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
-            return [decided_of(row) for row in found if row is not None]
-        if statement is POSITIONS:
-            return [
-                {"partition": partition, "seq": position.seq}
-                for (_, partition), position in store.positions.items()
-            ]
-        account, partition, _now, *others = arguments
-        position = store.positions.get((LEDGER.name, partition))
-        if position is None:
-            return []
-        seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
-        if statement is ONE_DECISION:
-            marks = {topic: [mark.next] for topic, mark in position.inputs.items()}
-            seen |= {**_decision_of(store, account, others[0]), "inputs": json.dumps(marks)}
-        else:
-            assert statement is BALANCES
-        return [seen]
-
-
-def decided_of(row: Any) -> tuple[Any, ...]:
-    """A row of decisions as `services.query.arrivals.Decided` has it."""
-    return (
-        row.cause,
-        row.account,
-        row.seq,
-        row.type,
-        row.body,
-        row.decided_at,
-        row.balance,
-        row.fact,
-    )
-
-
-def balances_of(store: MemoryStore, account: str) -> dict[str, int | None]:
-    """What the simulated reads show of an account."""
-    row = store.tables[ACCOUNT].rows.get(account)
-    names = ("version", "free", "due", "held", "earned", "redeemed", "expired")
-    return {name: getattr(row, name, None) for name in names}
-
-
-def _decision_of(store: MemoryStore, account: str, cause: Any) -> dict[str, Any]:
-    row = store.tables[DECISION].rows.get(cause)
-    named = ("cause", "account", "seq", "type", "body", "decided_at", "balance", "fact")
-    cells = decided_of(row) if row is not None and row.account == account else (None,) * 8
-    return dict(zip(named, cells, strict=True))
 
 
 async def _nothing() -> None:

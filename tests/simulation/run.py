@@ -1,11 +1,11 @@
 """Runs seeds, and says how to see a failing one again."""
 
 from tests.simulation.checks import check
-from tests.simulation.clients import Load
 from tests.simulation.damage import DamagedHistory
 from tests.simulation.history import History
 from tests.simulation.loop import SeededLoop, simulate
 from tests.simulation.network import Faults
+from tests.simulation.outside import Load
 from tests.simulation.program import catalogues
 from tests.simulation.virtual import virtual
 

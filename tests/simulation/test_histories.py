@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.simulation.clients import Load
 from tests.simulation.network import BAD, CALM
+from tests.simulation.outside import Load
 from tests.simulation.run import run_seed
 
 SEEDS = 2_000

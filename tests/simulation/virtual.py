@@ -1,7 +1,7 @@
 """What a history replaces in the product besides servers: clocks that are read, logs that are told.
 
-Decoding and hashing are remembered: the same bytes give the same message and the same hash, however
-many processes look at them.
+Decoding, hashing and naming are remembered: the same bytes give the same message, hash and id,
+however many processes look at them.
 """
 
 import asyncio
@@ -15,19 +15,24 @@ import structlog
 
 from services.intake import positions as upstream
 from services.query import arrivals, redemptions
+from services.redeem import courier
 from shared.chain import link
 from shared.chain.link import Header
-from shared.events import registry
+from shared.events import ids, registry
 from shared.stream import opening, positions, turn
+from tests.simulation.carrying import hints
 from tests.simulation.network import EPOCH_MS
 from tests.simulation.replacing import replaced
 
 MESSAGES_REMEMBERED = 20_000
 LOOK_SECONDS = 2.0
 """Longer than the product's: each look costs steps, and hints arrive."""
+CARRY_SECONDS = 20.0
+"""As above, of the courier."""
 _decode = lru_cache(maxsize=MESSAGES_REMEMBERED)(registry.decode)
 _digest = lru_cache(maxsize=MESSAGES_REMEMBERED)(link.digest)
 _fingerprint = lru_cache(maxsize=MESSAGES_REMEMBERED)(link.fingerprint)
+_named = lru_cache(maxsize=MESSAGES_REMEMBERED)(ids.named)
 
 
 class Quiet(structlog.BoundLoggerBase):
@@ -71,10 +76,13 @@ def _fingerprint_of(key: bytes | None, value: bytes | None, headers: Iterable[He
 
 REPLACED = (
     (registry, "decode", _decode),
+    (ids, "named", _named),
     (link, "digest", _digest_of),
     *((where, "fingerprint", _fingerprint_of) for where in (turn, opening, positions, upstream)),
     (arrivals, "monotonic", _now),
     (arrivals, "LOOK_SECONDS", LOOK_SECONDS),
-    (redemptions, "time", SimpleNamespace(time_ns=_now_ns)),
+    (courier, "LOOK_SECONDS", CARRY_SECONDS),
+    (courier, "_hints", hints),
+    *((where, "time", SimpleNamespace(time_ns=_now_ns)) for where in (redemptions, courier)),
 )
 """What stands where, while histories run."""

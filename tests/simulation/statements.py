@@ -1,0 +1,116 @@
+"""The API's statements and the courier's, answered from rows in memory."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.query.arrivals import DECISIONS, POSITIONS
+from services.query.reading import BALANCES, CLAIMS, TRANSFERS
+from services.query.reading import DECISION as ONE_DECISION
+from services.redeem.courier import DECIDED, IN_TRANSIT, OPEN_CLAIMS
+from services.redeem.projection import ACCOUNT, DECISION
+from services.redeem.rewards import CLAIM
+from services.redeem.transfers import TRANSFER
+from shared.events.topics import LEDGER
+from shared.ledger.transfers import TransferState
+from shared.stream.memory import MemoryStore
+from shared.stream.store import StoreUnavailable
+from tests.simulation.databases import Database
+from tests.simulation.network import Network
+
+COURSES = {CLAIMS: CLAIM, TRANSFERS: TRANSFER}
+"""How far requests of two accounts have come."""
+
+
+class Statements:
+    """The API's statements on redeem's rows; each is one snapshot."""
+
+    def __init__(self, network: Network, database: Database) -> None:
+        self.network = network
+        self.database = database
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        """See `services.query.connections.Database.fetch`."""
+        return await self.network.request(lambda: self.rows(statement, arguments), StoreUnavailable)
+
+    def rows(self, statement: str, arguments: Sequence[Any]) -> list[Any]:
+        """What the statement finds."""
+        store = self.database.seen
+        if statement is DECISIONS:
+            found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
+            return [decided_of(row) for row in found if row is not None]
+        if statement is OPEN_CLAIMS:
+            claims = store.tables[CLAIM].rows.values()
+            return _oldest(claim for claim in claims if claim.errand is not None)
+        if statement is IN_TRANSIT:
+            transfers = store.tables[TRANSFER].rows.values()
+            return _oldest(each for each in transfers if each.state == TransferState.IN_TRANSIT)
+        if statement is DECIDED:
+            found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
+            return [(row.cause, row.type, row.fact) for row in found if row is not None]
+        if statement is POSITIONS:
+            return [
+                {"partition": partition, "seq": position.seq}
+                for (_, partition), position in store.positions.items()
+            ]
+        account, partition, now, *others = arguments
+        position = store.positions.get((LEDGER.name, partition))
+        if position is None:
+            return []
+        seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
+        if statement in COURSES:
+            row = store.tables[COURSES[statement]].rows.get(others[0])
+            assert row is not None, "what has begun has a row"
+            return [{**seen, "as_of": now, **row._asdict()}]
+        if statement is ONE_DECISION:
+            marks = {topic: [mark.next] for topic, mark in position.inputs.items()}
+            seen |= {**_decision_of(store, account, others[0]), "inputs": json.dumps(marks)}
+        else:
+            assert statement is BALANCES
+        return [seen]
+
+
+def decided_of(row: Any) -> tuple[Any, ...]:
+    """A row of decisions as `services.query.arrivals.Decided` has it."""
+    return (
+        row.cause,
+        row.account,
+        row.seq,
+        row.type,
+        row.body,
+        row.decided_at,
+        row.balance,
+        row.fact,
+    )
+
+
+def balances_of(store: MemoryStore, account: str) -> dict[str, int | None]:
+    """What the simulated reads show of an account."""
+    row = store.tables[ACCOUNT].rows.get(account)
+    names = ("version", "free", "due", "held", "earned", "redeemed", "expired")
+    return {name: getattr(row, name, None) for name in names}
+
+
+def _decision_of(store: MemoryStore, account: str, cause: Any) -> dict[str, Any]:
+    row = store.tables[DECISION].rows.get(cause)
+    named = ("cause", "account", "seq", "type", "body", "decided_at", "balance", "fact")
+    cells = decided_of(row) if row is not None and row.account == account else (None,) * 8
+    return dict(zip(named, cells, strict=True))
+
+
+class Row(tuple[Any, ...]):
+    """A row whose cells have names, too, as those of asyncpg have."""
+
+    named: Any
+
+    def __getitem__(self, key: Any) -> Any:
+        return getattr(self.named, key) if isinstance(key, str) else super().__getitem__(key)
+
+
+def _oldest(rows: Iterable[Any]) -> list[Row]:
+    found = []
+    for named in sorted(rows, key=lambda row: row.made_at):
+        row = Row(named)
+        row.named = named
+        found.append(row)
+    return found

@@ -1,0 +1,79 @@
+"""How far a request of two accounts has come, as its link tells it while redeem folds on."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.query.carried_requests import CarriedRequests
+from services.query.courses import REWARDS
+from services.query.problems import Code, Problem
+from services.query.reading import CLAIMS, Snapshot
+from services.query.redemptions import Ticket
+from services.query.tokens import Token
+from shared.events import registry
+from shared.events.ids import command_cause, digest
+from shared.events.rewards import RedeemReward, RewardReserved
+from shared.events.topics import COMMANDS
+
+ACCOUNT = "shop:ann"
+REQUEST = command_cause(ACCOUNT, "k").id
+BODY = digest(registry.encode(RedeemReward(account=ACCOUNT, idempotency_key="k", reward="mug")))
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+TICKET = Ticket(0, BODY)
+RESERVED = {
+    "inputs": json.dumps({COMMANDS.name: [1]}),
+    "cause": REQUEST,
+    "account": ACCOUNT,
+    "seq": 2,
+    "type": registry.TYPE_OF[RewardReserved],
+    "body": BODY,
+    "decided_at": NOW,
+    "balance": 0,
+    "fact": "{}",
+}
+NOTHING = {**dict.fromkeys(RESERVED), "inputs": json.dumps({COMMANDS.name: [0]})}
+
+
+class Folding:
+    """A reader; between two of its reads redeem folds what was asked."""
+
+    def __init__(self, *decisions: dict[str, Any]) -> None:
+        self.decisions = list(decisions)
+
+    async def read(self, statement: str, *_: object) -> Snapshot:
+        """What the statement shows now."""
+        now = self.decisions.pop(0) if len(self.decisions) > 1 else self.decisions[0]
+        row = now
+        if statement is CLAIMS:
+            row = {"redemption_id": now["cause"], "state": "reserved" if now["cause"] else None}
+        return Snapshot(Token(0, now["seq"] or 1), [row])
+
+
+def requests(reader: Any) -> CarriedRequests:
+    unused: Any = None
+    return CarriedRequests(REWARDS, unused, unused, reader, answer_seconds=0)
+
+
+@pytest.mark.parametrize(
+    "decisions",
+    [(NOTHING,), (RESERVED,), (NOTHING, RESERVED)],
+    ids=["not decided", "set aside", "set aside between two reads"],
+)
+async def test_a_reward_is_pending_when_its_points_are_not_spent_yet(decisions):
+    response = await requests(Folding(*decisions)).status(ACCOUNT, REQUEST, TICKET)
+    assert response.status_code == 202
+
+
+async def test_a_link_is_in_conflict_when_its_key_was_used_for_something_else():
+    link = Ticket(0, digest(b"another reward"))
+    with pytest.raises(Problem) as problem:
+        await requests(Folding(RESERVED)).status(ACCOUNT, REQUEST, link)
+    assert problem.value.code is Code.IDEMPOTENCY_CONFLICT
+
+
+async def test_a_reward_is_unknown_when_nobody_has_asked_for_it():
+    with pytest.raises(Problem) as problem:
+        await requests(Folding(NOTHING)).status(ACCOUNT, REQUEST, None)
+    assert problem.value.code is Code.REDEMPTION_UNKNOWN
