@@ -1,6 +1,7 @@
 """`tessera member show`: what a member has, as the API says it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import httpx
@@ -13,7 +14,10 @@ from cli.operation import console
 LOTS_MAX = 20
 ENTRIES_MAX = 10
 BALANCES = ("available", "pending", "held", "deficit", "balance")
-TOTALS = ("earned", "redeemed", "expired", "clawed_back", "written_off")
+TOTALS = (
+    *("earned", "added", "received", "redeemed", "deducted", "sent"),
+    *("expired", "clawed_back", "written_off"),
+)
 
 
 async def show(api: str, program: str, member: str) -> int:
@@ -46,8 +50,9 @@ def _table(*columns: str, numbers: Sequence[str] = (), title: str = "") -> Table
 
 def _balances(found: Mapping[str, Any]) -> Table:
     table = _table("now", "points", "ever", "points ", numbers=("points", "points "))
-    for now, ever in zip(BALANCES, TOTALS, strict=True):
-        table.add_row(now, f"{found[now]:,}", ever, f"{found[ever]:,}")
+    for now, ever in zip_longest(BALANCES, TOTALS):
+        has = (now, f"{found[now]:,}") if now is not None else ("", "")
+        table.add_row(*has, ever, f"{found[ever]:,}")
     return table
 
 

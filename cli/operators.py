@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from cli import writes
-from cli.writes import Who, Write, adjustment, codes_in, of_lot, of_reward, refund, stock
+from cli.writes import (
+    Who,
+    Write,
+    adjustment,
+    codes_in,
+    of_lot,
+    of_reward,
+    refund,
+    stock,
+    transfer,
+)
 
 member = typer.Typer(help="What a member has, and corrections of it.", no_args_is_help=True)
 reward = typer.Typer(help="Rewards: the catalogue, its stock, fulfilment.", no_args_is_help=True)
@@ -112,6 +122,18 @@ def member_refund(
 ) -> None:
     """Cancel a redemption, or a part of it: its points come back to their lots."""
     _ask(program, refund(member, redemption, points), key)
+
+
+@member.command("give")
+def member_give(
+    program: Program,
+    member: Member,
+    to: Annotated[str, typer.Argument(help="The id of the member who gets them.")],
+    points: Annotated[int, typer.Argument(help="How many points.")],
+    key: Key = "",
+) -> None:
+    """Give points of a member to another, as far as the program allows it."""
+    _ask(program, transfer(member, to, points), key)
 
 
 @reward.command("list")

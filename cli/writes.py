@@ -43,6 +43,11 @@ def refund(member: str, redemption: str, points: int | None) -> Write:
     return Write(("members", member, "redemptions", redemption, "cancel"), {"points": points})
 
 
+def transfer(member: str, to: str, points: int) -> Write:
+    """Points that a member gives to another."""
+    return Write(("members", member, "transfers"), {"to": to, "points": points})
+
+
 def reward(member: str, name: str) -> Write:
     """Points that are spent on a reward."""
     return Write(("members", member, "rewards"), {"reward": name})

@@ -40,12 +40,13 @@ def verified(ledger: MemoryLedger) -> Report:
             snapshot="",
             tables=tables,
             bounds=bounds,
+            early=bounds[LEDGER.name].end,
             quarantine=Quarantine(sources, 0),
             programs=ledger.programs,
         )
         verification = Verification(task, log, None)
         await verification.run()
-        return Outcome(verification.report, verification.upstream)
+        return verification.outcome
 
     async def all_partitions() -> list[Outcome]:
         return [await partition(number) for number in range(PARTITIONS)]

@@ -31,6 +31,7 @@ from cli.verify.tables import (
     tables_of,
     upstream_positions,
 )
+from cli.verify.transfers import Transfers
 from cli.where import Installation
 from shared.events import quarantine
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, PROGRAMS, QUARANTINE, UPSTREAM
@@ -101,14 +102,20 @@ class Looking:
             for name, make in SERVICES.items()
         }
         upstream = await upstream_positions(self.connection)
+        ledger = [Place(LEDGER.name, number) for number in range(self.where.partitions)]
+        early = await self.log.bounds(ledger)
         bounds: dict[Place, Bounds] = {}
         for topic in BACKWARDS:
             places = [Place(topic.name, number) for number in range(self.where.partitions)]
             bounds |= await self.log.bounds(places)
         set_aside = await self._quarantine()
-        tasks = await self._tasks(exported, tables, bounds, set_aside)
+        tasks = await self._tasks(exported, tables, bounds, early, set_aside)
         outcomes = await self._spread(tasks, bounds, processes)
         report = merged(outcome.report for outcome in outcomes)
+        moved = Transfers()
+        for outcome in outcomes:
+            moved.add(outcome.transfers)
+        moved.check(report)
         _missing_tables(tables, bounds, report)
         forwarded = _united(outcome.upstream for outcome in outcomes)
         await self._upstream(upstream, forwarded, set_aside, report)
@@ -135,6 +142,7 @@ class Looking:
         exported: str,
         tables: Mapping[str, Tables],
         bounds: Mapping[Place, Bounds],
+        early: Mapping[Place, Bounds],
         set_aside: Quarantine,
     ) -> list[Task]:
         place = Place(PROGRAMS.name, 0)
@@ -151,6 +159,7 @@ class Looking:
                 snapshot=exported,
                 tables=tables,
                 bounds={topic.name: bounds[Place(topic.name, number)] for topic in BACKWARDS},
+                early=early[Place(LEDGER.name, number)].end,
                 quarantine=set_aside._replace(
                     sources=frozenset(
                         source

@@ -15,6 +15,7 @@ from cli.verify.justify import Justifier
 from cli.verify.report import Check, Report
 from cli.verify.sums import check_sums
 from cli.verify.tables import RowCheck, Tables, connected, snapshot
+from cli.verify.transfers import Transfers
 from cli.verify.walk import RESTORE, Walk
 from cli.where import Installation
 from services.redeem.projection import ACCOUNT, DEBIT, LOT
@@ -47,22 +48,27 @@ class Quarantine(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a process needs to verify one partition."""
+    """What a process needs to verify one partition.
+
+    `early` is an end of its ledger, read before those of `bounds`: see `cli.verify.transfers`.
+    """
 
     installation: Installation
     partition: int
     snapshot: str
     tables: Mapping[str, Tables]
     bounds: Mapping[str, Bounds]
+    early: int
     quarantine: Quarantine
     programs: Sequence[bytes]
 
 
 class Outcome(NamedTuple):
-    """What was found, and which upstream records were forwarded to this partition."""
+    """What was found, which upstream records were forwarded to this partition, its transfers."""
 
     report: Report
     upstream: Mapping[Place, Offsets]
+    transfers: Transfers
 
 
 class Award(NamedTuple):
@@ -84,7 +90,7 @@ async def verify_partition(task: Task) -> Outcome:
         ):
             verification = Verification(task, log, connection)
             await verification.run()
-            return Outcome(verification.report, verification.upstream)
+            return verification.outcome
     finally:
         await log.close()
 
@@ -112,8 +118,14 @@ class Verification:
         self.report = Report()
         self.upstream: dict[Place, Offsets] = {}
         self.awards: dict[UUID, Award] = {}
+        self.transfers = Transfers()
         self.catalogues = catalogues(task.programs)
         self.void_awards: set[int] = set()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was found so far."""
+        return Outcome(self.report, self.upstream, self.transfers)
 
     async def run(self) -> None:
         """Earn first: what it awarded is what redeem has to credit."""
@@ -185,6 +197,7 @@ class Verification:
                 self.void_awards.update(r.offset for r in records if r.offset not in valid)
             for walked in batch:
                 self._credit(walk.place, walked.offset, walked.fact.fact)
+                self.transfers.note(walked.fact.fact, early=walked.offset < self.task.early)
             if rows is not None:
                 for table, made in passed.items():
                     await rows.compare(table, made)

@@ -20,6 +20,7 @@ class Check(StrEnum):
     CREDITS = "every award was credited once, and nothing else was"
     DECISIONS = "every decision, decided again, is the same"
     ACCOUNTS = "the points of every account add up"
+    TRANSFERS = "what one account received, another one sent, once"
     POSITIONS = "positions are where the log says"
     ROWS = "tables are what the log says, row by row"
 
@@ -32,6 +33,7 @@ INVARIANTS: dict[Check, str] = {
     Check.CREDITS: "I2",
     Check.DECISIONS: "I5 I9",
     Check.ACCOUNTS: "I3 I4",
+    Check.TRANSFERS: "I4",
     Check.POSITIONS: "I8",
     Check.ROWS: "I8",
 }

@@ -48,13 +48,7 @@ from shared.events.rewards import (
     UnitSettled,
     UnitTaken,
 )
-from shared.events.transfers import (
-    PointsReceived,
-    PointsSent,
-    TransferReturned,
-    TransferSettled,
-)
-from shared.ledger import rewards, stock, transferring
+from shared.ledger import rewards, stock
 from shared.ledger.account import Account, Debit, DebitKind, InvariantError, Lot, in_utc, opened
 from shared.ledger.adjusting import points_added, points_deducted
 from shared.ledger.clawback import clawed_back
@@ -63,6 +57,7 @@ from shared.ledger.draft import Draft
 from shared.ledger.holds import captured, held, let_go
 from shared.ledger.refunds import cancelled
 from shared.ledger.sliding import slid
+from shared.ledger.transferring import OfTransfer, transferred
 
 Refusal = RedemptionRefused | RequestRefused | UnitRefused
 Movement = (
@@ -90,8 +85,6 @@ OfReward = (
     | UnitReturned
 )
 """What happens to the points of a reward, and to units of its stock."""
-OfTransfer = PointsSent | PointsReceived | TransferSettled | TransferReturned
-"""What happens to points that go from one account to another."""
 Opening = PointsCredited | PointsAdded | StockAdded
 """What opens an account that there was not."""
 LedgerFact = (
@@ -163,7 +156,7 @@ def _otherwise(
     if isinstance(fact, Redated):
         return _redated(account, fact, t)
     if isinstance(fact, OfTransfer):
-        return _of_transfer(account, fact, t)
+        return transferred(account, fact, t)
     return _moved(account, fact, t)
 
 
@@ -190,19 +183,6 @@ def _of_reward(account: Account, fact: OfReward, t: datetime) -> Account:
         case UnitReturned():
             return stock.unit_returned(account, fact, t)
         case RewardFulfilled() | UnitSettled():
-            return _noted(account, t)
-
-
-def _of_transfer(account: Account, fact: OfTransfer, t: datetime) -> Account:
-    """What a transfer does to either account is folded where it is decided."""
-    match fact:
-        case PointsSent():
-            return transferring.sent(account, fact, t)
-        case PointsReceived():
-            return transferring.received(account, fact, t)
-        case TransferReturned():
-            return transferring.returned(account, fact, t)
-        case TransferSettled():
             return _noted(account, t)
 
 

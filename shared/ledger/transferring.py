@@ -33,6 +33,9 @@ from shared.ledger.refusing import CORRECTING, SPENDING, Refusing
 from shared.ledger.transfers import Transfer, TransferState
 from shared.program.model import Program
 
+OfTransfer = PointsSent | PointsReceived | TransferSettled | TransferReturned
+"""What happens to points that go from one account to another."""
+
 
 def send(
     account: Account | None,
@@ -198,3 +201,16 @@ def returned(account: Account, fact: TransferReturned, t: datetime) -> Account:
     if before.kind is not DebitKind.TRANSFER or before.amount != fact.points or after.amount:
         raise InvariantError(f"{account.key}: {fact} does not fit {before}")
     return draft.account(t)
+
+
+def transferred(account: Account, fact: OfTransfer, t: datetime) -> Account:
+    """Either account after a fact about a transfer; that it is settled moves nothing more."""
+    match fact:
+        case PointsSent():
+            return sent(account, fact, t)
+        case PointsReceived():
+            return received(account, fact, t)
+        case TransferReturned():
+            return returned(account, fact, t)
+        case TransferSettled():
+            return Draft(account).account(t)

@@ -94,6 +94,15 @@ async def test_what_the_other_does_not_take_is_not_given_away(system: System) ->
     assert (after["available"], after["sent"]) == (before["available"], 0)
 
 
+async def test_points_are_given_on_the_command_line(system: System) -> None:
+    before = await system.balance("9")
+    verb = ("member", "give", "shop", "8", "9", "5", "--key", "by-hand")
+    for _ in range(2):
+        code, said = await tessera(system.host.environment, *verb)
+        assert (code, "received" in said) == (0, True), said
+    assert (await system.balance("9"))["received"] == before["received"] + 5
+
+
 async def test_killed_between_the_steps_every_transfer_is_received_or_comes_back(
     system: System,
 ) -> None:
