@@ -7,6 +7,7 @@ from time import perf_counter
 from bench.load import Make, Request, flat_out, offered, one_at_a_time
 from bench.report import Figure, latencies, percentile
 from bench.stage import Stage, publish_upstream, stage, watch
+from shared.events.ids import command_cause
 from shared.local import free_port
 
 MEMBERS = 200
@@ -85,6 +86,21 @@ def redemption(tag: str, members: int = MEMBERS) -> Make:
     return make
 
 
+def checkout(tag: str) -> Make:
+    """Requests that hold 500 points of members in turn, each followed by the hold's capture."""
+
+    def make(number: int) -> Request:
+        path = f"{MEMBER}/bench-{number // 2 % MEMBERS}/holds"
+        headers = {**JSON, "Idempotency-Key": f"{tag}-{number}"}
+        if number % 2 == 0:
+            return "POST", path, headers, b'{"points": 500}'
+        account = f"grocer:bench-{number // 2 % MEMBERS}"
+        hold = command_cause(account, f"{tag}-{number - 1}").id
+        return "POST", f"{path}/{hold}/capture", headers, b"{}"
+
+    return make
+
+
 def plain(tag: str, members: int = MEMBERS) -> Make:
     """The same of the ordinary service."""
 
@@ -100,6 +116,7 @@ async def _redemptions(on: Stage, plain_port: int, seconds: float) -> list[Figur
     await one_at_a_time(on.api_port, redemption("warm"), 50, [200])
     alone = await one_at_a_time(on.api_port, redemption("alone"), count, [200])
     alone_plain = await one_at_a_time(plain_port, plain("alone"), count, [200])
+    checkouts = await one_at_a_time(on.api_port, checkout("checkout"), 2 * count, [200])
     at_rate = await offered(on.api_port, redemption("rate"), 200, seconds, [200])
     at_rate_plain = await offered(plain_port, plain("rate"), 200, seconds, [200])
     offered_figure = latencies(
@@ -108,6 +125,8 @@ async def _redemptions(on: Stage, plain_port: int, seconds: float) -> list[Figur
     offered_figure.details["not answered in time"] = at_rate.others
     return [
         latencies("redemption, alone", alone, alone_plain, "p50 <= 6, p99 <= 20"),
+        latencies("hold, alone; beside a redemption", checkouts[::2], alone, ""),
+        latencies("capture, alone; beside a redemption", checkouts[1::2], alone, ""),
         offered_figure,
     ]
 
