@@ -182,6 +182,19 @@ class World:
 
     # what there is
 
+    def folded(self, size: int) -> tuple[dict[str, Account], Shelf]:
+        """Accounts and shelf from the records alone, so many at a time."""
+        accounts: dict[str, Account] = {}
+        shelf = Shelf()
+        for start in range(0, len(self.dated), size):
+            shelf = Shelf(shelf.claims.values(), shelf.codes.values(), shelf.transfers.values())
+            for fact, at in self.dated[start : start + size]:
+                after = evolve(accounts.get(fact.account), fact, at)
+                if after is not None:
+                    accounts[fact.account] = after
+                    shelf.evolve(fact, after.version, at)
+        return accounts, shelf
+
     def member(self, member: str) -> Account:
         """A member's account."""
         return self.accounts[account_key(PROGRAM, member)]

@@ -5,24 +5,21 @@
 2. The request is answered with the last word, and with the same bytes when it is asked again (I6).
 """
 
-import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
 from services.query import answers, outcomes
-from services.redeem.courier import Sent, carry, courier
+from services.redeem.courier import courier
 from shared.settings import Settings
-from shared.stream.process import Shell
 from tests.api import running
+from tests.integration.query.carrying import Carried, added, last_words, write
 from tests.integration.query.conftest import redeem_running
 from tests.integration.query.ledger import SHOP
-from tests.polling import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MEMBERS = "/v1/programs/shop/members"
-WHO = {"actor": "ann", "reason": "for the test"}
 STEPS = (0, 1, 2)
 PRICE = 10
 
@@ -37,39 +34,14 @@ def document() -> dict[str, Any]:
     return told
 
 
-class Carried:
-    """A courier that is stopped after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    async def __call__(self, shell: Shell) -> None:
-        """Carry until the steps are used up."""
-        sent = Sent()
-        while self.left:
-            self.left -= bool(await carry(shell, sent))
-            await asyncio.sleep(0)
-
-
-async def write(api: httpx.AsyncClient, path: str, key: str, body: dict[str, Any]) -> Any:
-    """What a write is answered."""
-    return await api.post(path, json=body, headers={"Idempotency-Key": key})
-
-
 async def prepared(api: httpx.AsyncClient, steps: int) -> None:
     """Two members with points, and one mug."""
 
-    async def added(path: str, body: dict[str, Any]) -> None:
-        async def done() -> bool:
-            answer = await write(api, path, f"prepare-{steps}", {**body, **WHO})
-            return bool(answer.status_code == 200)
-
-        await eventually(done, 60)
-
+    key = f"prepare-{steps}"
     for member in ("jo", "ann"):
         path = f"{MEMBERS}/{member}-{steps}/adjustments"
-        await added(path, {"direction": "add", "points": PRICE})
-    await added(f"/v1/programs/shop/rewards/mug-{steps}/stock", {"units": 1})
+        await added(api, path, key, {"direction": "add", "points": PRICE})
+    await added(api, f"/v1/programs/shop/rewards/mug-{steps}/stock", key, {"units": 1})
 
 
 @pytest.mark.parametrize("steps", STEPS)
@@ -84,11 +56,7 @@ async def test_the_courier_goes_on_from_where_it_was_stopped(installed: Settings
         async with redeem_running(installed, carried):
             await prepared(api, steps)
             waiting = [await write(api, path, "one", asked) for path in paths]
-
-            async def is_stopped() -> bool:
-                return not carried.left
-
-            await eventually(is_stopped, 60)
+            await carried.stopped()
         if not steps:
             assert [answer.status_code for answer in waiting] == [202, 202]
             held = (await api.get(f"{MEMBERS}/jo-{steps}")).json()
@@ -97,13 +65,7 @@ async def test_the_courier_goes_on_from_where_it_was_stopped(installed: Settings
             assert status.status_code == 202
 
         async with redeem_running(installed, courier):
-
-            async def last_word() -> list[httpx.Response] | None:
-                told = [await write(api, path, "one", asked) for path in paths]
-                return told if all(answer.status_code != 202 for answer in told) else None
-
-            told = await eventually(last_word, 60)
-        assert told is not None
+            told = await last_words(api, paths, "one", asked)
         await check(api, paths, told, steps)
 
 

@@ -18,8 +18,6 @@ from hypothesis import strategies as st
 
 from services.redeem.errands import Letter
 from shared.ledger.claims import Claim, ClaimState
-from shared.ledger.evolve import evolve
-from shared.ledger.shelf import Shelf
 from tests.rewards import Rewards, coffee, reward
 
 MEMBERS = ("ann", "ben", "eve")
@@ -154,15 +152,7 @@ def test_nothing_is_used_or_given_back_twice_in_any_order(program, acts):
 @given(programs, histories, st.integers(1, 7))
 def test_the_records_alone_give_the_same_claims_and_codes(program, acts, size):
     shop = run(program, acts).shop
-    accounts: dict[str, Any] = {}
-    shelf = Shelf()
-    for start in range(0, len(shop.dated), size):
-        shelf = Shelf(shelf.claims.values(), shelf.codes.values())
-        for fact, at in shop.dated[start : start + size]:
-            after = evolve(accounts.get(fact.account), fact, at)
-            if after is not None:
-                accounts[fact.account] = after
-                shelf.evolve(fact, after.version, at)
+    accounts, shelf = shop.folded(size)
     assert accounts == shop.accounts
     assert (shelf.claims, shelf.codes) == (shop.shelf.claims, shop.shelf.codes)
 

@@ -18,8 +18,6 @@ from services.redeem.errands import Letter
 from shared.events.ids import receive_cause
 from shared.events.transfers import PointsReceived, PointsSent
 from shared.ledger.account import DebitKind
-from shared.ledger.evolve import evolve
-from shared.ledger.shelf import Shelf
 from shared.ledger.transfers import TransferState
 from tests.worlds import DAY, World, coffee
 
@@ -140,15 +138,7 @@ def test_nothing_is_made_and_nothing_is_lost_in_any_order(program, acts, random)
 @given(programs, histories, st.integers(1, 7))
 def test_the_records_alone_give_the_same_accounts_and_transfers(program, acts, size):
     world = run(program, acts).world
-    accounts: dict[str, Any] = {}
-    shelf = Shelf()
-    for start in range(0, len(world.dated), size):
-        shelf = Shelf(transfers=shelf.transfers.values())
-        for fact, at in world.dated[start : start + size]:
-            after = evolve(accounts.get(fact.account), fact, at)
-            if after is not None:
-                accounts[fact.account] = after
-                shelf.evolve(fact, after.version, at)
+    accounts, shelf = world.folded(size)
     assert accounts == world.accounts
     assert shelf.transfers == world.shelf.transfers
 
