@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.query import answers
 from services.redeem.sweep import DUE
 from shared.events.commands import Tick
+from shared.events.transfers import ReceivePoints, SentLot
 from shared.ledger.account import Account, Lot
 from shared.ledger.reading import balances
 from shared.program.policies import Returns
@@ -243,6 +246,35 @@ async def test_open_lots_come_in_spending_order_in_pages(client, ledger: Ledger)
     assert [lot["free"] for lot in first["lots"]] == [3, 4, 2]
     assert [(lot["free"], lot["state"]) for lot in rest["lots"]] == [(1, "active"), (5, "pending")]
     assert rest["next"] is None
+
+
+@pytest.mark.parametrize("unsettled", [False, True])
+async def test_lots_of_one_transfer_come_once_each_in_pages(client, ledger, unsettled: bool):
+    """They have one order, and no date: only their ids tell them apart."""
+    await ledger.take(earned("shop:jo", 100, "own", expires=NOW + YEAR), days(1))
+    lots = tuple(_sent(points) for points in (1, 2, 3))
+    gift = {"transfer_id": UUID(int=7), "sender": "shop:flo", "lots": lots}
+    await ledger.take(ReceivePoints(account="shop:jo", **gift), days(2))
+    if unsettled:  # a hold that has lapsed since: the lots are settled in memory
+        await ledger.take(hold("shop:jo", 1, "h", seconds=60), days(3))
+
+    seen: list[int] = []
+    cursor: dict[str, str] = {}
+    while len(seen) <= 4:
+        page = await read(client, "jo/lots", limit=1, **cursor)
+        seen += [lot["free"] for lot in page["lots"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+
+    assert (seen[0], sorted(seen)) == (100, [1, 2, 3, 100])
+
+
+def _sent(points: int) -> SentLot:
+    lot_id = UUID(int=points)
+    return SentLot(
+        lot_id=lot_id, points=points, brand="shop", occurred_at=days(1), active_from=days(1)
+    )
 
 
 async def test_expiries_are_told_by_date_with_their_running_total(client, ledger: Ledger):
