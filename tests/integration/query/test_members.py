@@ -253,8 +253,8 @@ async def test_lots_of_one_transfer_come_once_each_in_pages(client, ledger, unse
     """They have one order, and no date: only their ids tell them apart."""
     await ledger.take(earned("shop:jo", 100, "own", expires=NOW + YEAR), days(1))
     lots = tuple(_sent(points) for points in (1, 2, 3))
-    gift = {"transfer_id": UUID(int=7), "sender": "shop:flo", "lots": lots}
-    await ledger.take(ReceivePoints(account="shop:jo", **gift), days(2))
+    gift = ReceivePoints(account="shop:jo", transfer_id=UUID(int=7), sender="shop:flo", lots=lots)
+    await ledger.take(gift, days(2))
     if unsettled:  # a hold that has lapsed since: the lots are settled in memory
         await ledger.take(hold("shop:jo", 1, "h", seconds=60), days(3))
 
