@@ -144,12 +144,13 @@ def earned(
     sliding: bool = False,
     extends: "str | int | datetime | None" = None,
     parts: Mapping[str, tuple[int, int]] | None = None,
+    cap: int | None = None,
     on: "str | int | datetime | None" = None,
 ) -> Step:
     """An award of earn; active and made at the start unless it says when.
 
     `extends` is until when it extends what slides; `parts` are, by name, those of its points with a
-    day of their own.
+    day of their own; `cap` is that on the balance.
     """
     award = PointsEarned(
         account=ACCOUNT,
@@ -167,6 +168,7 @@ def earned(
         active_from=START if active is None else at(active),
         expires_at=None if expires is None else at(expires),
         sliding=sliding,
+        balance_cap=cap,
         extends=None if extends is None else Extension(act="purchase", until=at(extends)),
         parts=tuple(_part(part, n, at(day)) for part, (n, day) in (parts or {}).items()),
     )
@@ -264,9 +266,14 @@ def returned(
     name: str = "L1",
     *,
     times: int = 1,
+    of: int = 0,
+    before: int = 0,
     on: "str | int | datetime | None" = None,
 ) -> Step:
-    """The purchase that made this lot is returned, for so many points; the n-th time."""
+    """The purchase that made this lot is returned, for so many points; the n-th time.
+
+    It had earned `of` points, of which `before` were taken already.
+    """
     assessed = ReturnAssessed(
         account=ACCOUNT,
         reversal_id=named(f"return {times} of {name}"),
@@ -276,6 +283,8 @@ def returned(
         brand="shop",
         receipt_id=name,
         occurred_at=START,
+        earned=of,
+        clawed_before=before,
         points=points,
     )
     cause = return_cause(ACCOUNT, assessed.reversal_id)

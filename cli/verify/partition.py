@@ -219,8 +219,10 @@ class Verification:
                     self.report.find(
                         Check.CREDITS, fact.account, f"{what}, or credited before", RESTORE
                     )
-                elif (award.account, award.points) != (fact.account, fact.points):
-                    what = f"{where} credits {fact.points} points, awarded were {award.points}"
+                    return
+                desired = fact.points if fact.desired is None else fact.desired
+                if (award.account, award.points) != (fact.account, desired):
+                    what = f"{where} credits {desired} points, awarded were {award.points}"
                     self.report.find(Check.CREDITS, fact.account, what, RESTORE)
             case _:
                 pass

@@ -103,6 +103,7 @@ def _earned(
         else (),
         sliding=worth.sliding,
         extends=worth.extends,
+        balance_cap=program.earn.balance_cap,
         **bought,
     )
 

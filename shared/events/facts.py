@@ -133,7 +133,8 @@ class PointsEarned(Contract):
     there if `caps` have clipped: what it would have been. `earning_share` is the part of the money
     that was not paid with points, if that earns nothing: `basis_minor` counts before it. `parts` of
     the points have other dates than `active_from` and `expires_at`. Dates of `sliding` points are
-    extended by what members do; `extends` says that this did.
+    extended by what members do; `extends` says that this did. The ledger clips what would bring the
+    balance above `balance_cap`.
     `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
     """
 
@@ -166,6 +167,7 @@ class PointsEarned(Contract):
     parts: tuple[DatedPoints, ...] = ()
     sliding: StrictBool = False
     extends: Extension | None = None
+    balance_cap: Points | None = None
 
 
 class ActivityRefused(Contract):
@@ -285,7 +287,8 @@ class DebitShare(Contract):
 class PointsCredited(Contract):
     """A new lot; of a `sliding` one, acts extend the date.
 
-    `covers` is what of it covered what was due, `expired` what was past its date at once.
+    `covers` is what of it covered what was due, `expired` what was past its date at once. `desired`
+    is there if the cap on the balance, `balance_cap`, has clipped it to `points`.
     """
 
     account: AccountKey
@@ -299,6 +302,8 @@ class PointsCredited(Contract):
     covers: tuple[DebitShare, ...] = ()
     expired: Points = 0
     sliding: StrictBool = False
+    desired: Points | None = None
+    balance_cap: Points | None = None
 
 
 class PointsRedeemed(Contract):

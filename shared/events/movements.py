@@ -144,7 +144,8 @@ class LotClawed(Contract):
 class PointsClawedBack(Contract):
     """Points of a returned purchase that were taken from its own lots.
 
-    `covers` is what covers instead what had used them.
+    `covers` is what covers instead what had used them. `desired` is what the return takes, if some
+    of that was never granted: a cap on the balance had clipped it.
     """
 
     account: AccountKey
@@ -156,6 +157,7 @@ class PointsClawedBack(Contract):
     program_version: Version | None = None
     actor: Id | None = None
     reason: Reason | None = None
+    desired: Points | None = None
 
 
 class DeficitWrittenOff(Contract):

@@ -54,19 +54,32 @@ def claw_back(
     if not returned.points:
         return refusing.nothing()
     lots = [account.lots[lot_id] for lot_id in own if lot_id in account.lots]
+    points = _granted(returned, sum(lot.original for lot in lots))
     left = sum(lot.original - lot.clawed for lot in lots)
-    if returned.points > left:
-        return refusing.because(RefusalReason.LIMIT_REACHED, limit=left)
-    taken = take(account, lots, returned.points, program, t)
+    if points > left or not points:
+        return refusing.because(RefusalReason.LIMIT_REACHED, limit=left if points else 0)
+    taken = take(account, lots, points, program, t)
     return PointsClawedBack(
         account=account.key,
         reversal_id=returned.reversal_id,
         award_id=returned.award_id,
-        points=returned.points,
+        points=points,
         lots=taken.lots,
         covers=taken.covers,
         program_version=program.version if program is not None else None,
+        desired=returned.points if points < returned.points else None,
     )
+
+
+def _granted(returned: ReturnAssessed, credited: int) -> int:
+    """How many of the points that a return takes were ever granted.
+
+    What a cap on the balance has clipped of the award (it was `earned`, `credited` became lots) is
+    taken first, over all returns of the receipt together.
+    """
+    clipped = max(0, returned.earned - credited)
+    before = returned.clawed_before
+    return max(0, before + returned.points - clipped) - max(0, before - clipped)
 
 
 def cancel_award(

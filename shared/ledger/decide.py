@@ -24,22 +24,31 @@ from shared.program.redemption import Refused
 
 
 def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsCredited:
-    """The award as a lot. What is due is covered first, unless the lot is past its date already."""
+    """The award as a lot. What is due is covered first, unless the lot is past its date already.
+
+    Clipped to what the cap on the balance leaves, if the award has one.
+    """
     past = award.expires_at is not None and (
         award.expires_at <= t or award.expires_at <= award.active_from
     )
+    points, cap = award.points, award.balance_cap
+    if cap is not None and not past:
+        points = max(0, min(points, cap - (account.balance if account is not None else 0)))
+    clipped = points < award.points
     return PointsCredited(
         account=award.account,
         lot_id=award.award_id,
         brand=award.brand,
         receipt_id=award.receipt_id,
-        points=award.points,
+        points=points,
         occurred_at=award.occurred_at,
         active_from=award.active_from,
         expires_at=award.expires_at,
-        covers=() if past or account is None else covers(account, award.points),
-        expired=award.points if past else 0,
+        covers=() if past or account is None else covers(account, points),
+        expired=points if past else 0,
         sliding=award.sliding,
+        desired=award.points if clipped else None,
+        balance_cap=cap if clipped else None,
     )
 
 

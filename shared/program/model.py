@@ -67,6 +67,8 @@ class Earn(Section):
     rounding: Rounding = Rounding.FLOOR
     caps: Annotated[tuple[Cap, ...], Field(max_length=CAPS_MAX)] = ()
     paid_with_points: PaidWithPoints = PaidWithPoints()
+    balance_cap: PointsCount | None = None
+    """The most points that an award may bring a member to."""
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:

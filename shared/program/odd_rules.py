@@ -52,6 +52,12 @@ def of_rule(program: Program, rule: Rule) -> Iterator[str]:
 def of_caps(program: Program) -> Iterator[str]:
     """What is odd about the caps on all points."""
     first = program.currencies[0].currency
+    most, cash_off = program.earn.balance_cap, program.redemption.cash_off
+    if most is not None and cash_off is not None and most < smallest(cash_off):
+        yield (
+            f"a member holds {most} points at most, fewer than the {smallest(cash_off)} that a "
+            "redemption takes"
+        )
     for number, cap in enumerate(program.earn.caps):
         for other in program.earn.caps[:number] + program.earn.caps[number + 1 :]:
             is_wider = _ORDER.index(other.per) > _ORDER.index(cap.per)
@@ -60,7 +66,6 @@ def of_caps(program: Program) -> Iterator[str]:
                     f"the cap of {cap.points} per {cap.per} never clips: that per {other.per} is "
                     f"{other.points}"
                 )
-        cash_off = program.redemption.cash_off
         if cap.per is Per.LIFETIME and cap.currency in {None, first} and cash_off is not None:
             least = smallest(cash_off)
             if cap.points < least:
