@@ -12,7 +12,7 @@ from services.earn.service import Earn
 from services.redeem.service import Redeem
 from shared.chain.link import HASH, PREV, SEQ, TIME, Head, genesis, link
 from shared.events import registry
-from shared.events.activity import PurchaseRecorded, ReturnRecorded
+from shared.events.activity import CustomActionRecorded, PurchaseRecorded, ReturnRecorded
 from shared.events.base import millis, split_account
 from shared.events.commands import RedeemPoints, Tick
 from shared.events.ids import Cause, activity_cause, command_cause, digest, tick_cause
@@ -26,7 +26,7 @@ from shared.events.topics import (
     QUARANTINE,
     partition_of,
 )
-from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
+from shared.events.upstream import CustomAction, Purchase, PurchaseLine, Return, ReturnedLine
 from shared.events.wire import context
 from shared.program.catalogue import Catalogue
 from shared.program.document import published
@@ -136,6 +136,23 @@ class MemoryLedger:
         body = digest(registry.encode(back))
         self.put(
             ACTIVITY.name, account, message(recorded, activity_cause(account, back), account, body)
+        )
+
+    def does(self, account: str, action: str, event_id: str, **attributes: str) -> None:
+        """A member does something that is no purchase."""
+        done = CustomAction(
+            event_id=event_id,
+            source="till",
+            brand="shop",
+            member=split_account(account)[1],
+            occurred_at=self.now,
+            action=action,
+            attributes=dict(attributes),
+        )
+        recorded = CustomActionRecorded(account=account, activity=done)
+        body = digest(registry.encode(done))
+        self.put(
+            ACTIVITY.name, account, message(recorded, activity_cause(account, done), account, body)
         )
 
     def redeem(self, account: str, key: str, points: int) -> None:

@@ -28,6 +28,9 @@ from shared.events.commands import (
     Tick,
 )
 from shared.events.facts import (
+    ActivatedLot,
+    Awaits,
+    AwardActivated,
     DatedPoints,
     DebitShare,
     Extension,
@@ -43,6 +46,7 @@ from shared.events.facts import (
 from shared.events.ids import (
     NAMESPACE,
     Cause,
+    activation_cause,
     award_cause,
     command_cause,
     digest,
@@ -145,12 +149,14 @@ def earned(
     extends: "str | int | datetime | None" = None,
     parts: Mapping[str, tuple[int, int]] | None = None,
     cap: int | None = None,
+    awaits: bool = False,
     on: "str | int | datetime | None" = None,
 ) -> Step:
     """An award of earn; active and made at the start unless it says when.
 
     `extends` is until when it extends what slides; `parts` are, by name, those of its points with a
-    day of their own; `cap` is that on the balance.
+    day of their own; `cap` is that on the balance. What `awaits`
+    an event is gone, without it, when it would be active.
     """
     award = PointsEarned(
         account=ACCOUNT,
@@ -169,10 +175,35 @@ def earned(
         expires_at=None if expires is None else at(expires),
         sliding=sliding,
         balance_cap=cap,
+        awaits=Awaits(event="delivered", otherwise="cancelled") if awaits else None,
         extends=None if extends is None else Extension(act="purchase", until=at(extends)),
         parts=tuple(_part(part, n, at(day)) for part, (n, day) in (parts or {}).items()),
     )
     return Step(award, award_cause(ACCOUNT, award.award_id), None if on is None else at(on))
+
+
+def delivered(
+    *lots: str,
+    until: "str | int | datetime | None" = None,
+    times: int = 1,
+    on: "str | int | datetime | None" = None,
+) -> Step:
+    """The event for which these lots have waited; they are good until a day from then on."""
+    expires_at = None if until is None else at(until)
+    event = AwardActivated(
+        account=ACCOUNT,
+        activation_id=named(f"delivery {times} of {lots[-1]}"),
+        award_id=named(lots[-1]),
+        event="delivered",
+        source="till",
+        event_id=f"delivery {times}",
+        brand="shop",
+        occurred_at=START,
+        program_version=3,
+        lots=tuple(ActivatedLot(lot_id=named(name), expires_at=expires_at) for name in lots),
+    )
+    cause = activation_cause(ACCOUNT, event.activation_id, event.award_id)
+    return Step(event, cause, None if on is None else at(on))
 
 
 def _part(name: str, points: int, until: datetime) -> DatedPoints:

@@ -49,6 +49,7 @@ CARRIED: dict[Topic, tuple[str, ...]] = {
         "loyalty.points.earned.v1",
         "loyalty.activity.refused.v1",
         "loyalty.return.waiting.v1",
+        "loyalty.award.activated.v1",
         "loyalty.return.assessed.v1",
         "loyalty.return.refused.v1",
     ),

@@ -102,6 +102,7 @@ def _earned(
         if worth.parts
         else (),
         sliding=worth.sliding,
+        awaits=worth.awaits,
         extends=worth.extends,
         balance_cap=program.earn.balance_cap,
         **bought,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from services.earn.activations import about, activated, is_awaited
 from services.earn.counters import COUNTED, OF_ACCOUNT, of_facts, of_inputs
 from services.earn.decide import decide
 from services.earn.projection import KNOWN, LOOKUPS, TABLES, Decided
@@ -19,13 +20,21 @@ from services.earn.returns import RETURNS_MAX, Refusal, assess, refused
 from shared.events import registry
 from shared.events.activity import (
     ActivityRecorded,
+    CustomActionRecorded,
     PurchaseRecorded,
     ReturnRecorded,
     VoidRecorded,
 )
 from shared.events.base import split_account
-from shared.events.facts import ReturnAssessed, ReturnRefused, ReturnWaiting
-from shared.events.ids import activity_cause, waited_cause
+from shared.events.facts import (
+    ActivityRefused,
+    AwardActivated,
+    PointsEarned,
+    ReturnAssessed,
+    ReturnRefused,
+    ReturnWaiting,
+)
+from shared.events.ids import Cause, activity_cause, waited_cause
 from shared.events.quarantine import Reason
 from shared.events.topics import ACTIVITY, AWARDS
 from shared.program.catalogue import Catalogue
@@ -70,18 +79,21 @@ class Earn:
     def needs(self, inputs: Sequence[Input], horizon_ms: int) -> Sequence[Need]:
         """Which of these activities are decided already, and the counters that they meet.
 
-        Of returns, their purchases too, and all counters: those of the purchase's time go back.
+        Of returns, their purchases too, and all counters: those of the purchase's time go back. Of
+        events that points may wait for, their awards.
         """
         recorded = [i.message for i in inputs if isinstance(i.message, ActivityRecorded)]
-        bought, returned, accounts = [], [], []
+        bought, awaited, returned, accounts = [], list[UUID | None](), [], []
         for input in inputs:
             if isinstance(input.message, PurchaseRecorded):
                 bought.append(input.cause.id)
+            elif isinstance(input.message, CustomActionRecorded):
+                awaited.append(about(input.message))
             elif isinstance(input.message, ReturnRecorded | VoidRecorded):
                 returned.append(receipt_of(as_waiting(input.message)))
                 accounts.append(input.account)
         return [
-            Need(KNOWN, [*(input.cause.id for input in inputs), *returned]),
+            Need(KNOWN, [*(input.cause.id for input in inputs), *returned, *filter(None, awaited)]),
             Need(RETURNED, [*bought, *returned]),
             Need(COUNTED, of_inputs(recorded, self.catalogue)),
             Need(OF_ACCOUNT, accounts),
@@ -114,12 +126,27 @@ class Earn:
             yield Decision(input.cause, input.body, self._returned(state, back, input.cause.id))
             return
         if input.cause.id not in state.known:
-            program, _ = split_account(recorded.account)
-            version = self.catalogue.version_at(program, recorded.activity.occurred_at)
-            past_of = partial(state.counters.past, recorded.account)
-            fact = decide(recorded, version, input.cause, past_of)
-            yield Decision(input.cause, input.body, fact)
+            yield Decision(input.cause, input.body, self._concluded(state, recorded, input.cause))
         yield from self._waited(state, input.cause.id)
+
+    def _concluded(
+        self, state: Decided, recorded: ActivityRecorded, cause: Cause
+    ) -> PointsEarned | AwardActivated | ActivityRefused:
+        """What an activity is worth, or which points it makes active that have waited for it."""
+        program, _ = split_account(recorded.account)
+        if isinstance(recorded, CustomActionRecorded) and self._is_awaited(recorded):
+            award_id = about(recorded)
+            award = state.award(award_id) if award_id is not None else None
+            number = award.program_version if award is not None else 0
+            terms = self.catalogue.version(program, number)
+            return activated(recorded, award, terms, cause)
+        version = self.catalogue.version_at(program, recorded.activity.occurred_at)
+        return decide(recorded, version, cause, partial(state.counters.past, recorded.account))
+
+    def _is_awaited(self, recorded: CustomActionRecorded) -> bool:
+        """Whether points wait for such events, under some version of the program."""
+        versions = self.catalogue.versions(split_account(recorded.account)[0])
+        return any(is_awaited(version, recorded.activity.action) for version in versions)
 
     def _waited(self, state: Decided, receipt: UUID) -> Iterable[Decision]:
         """The returns that had to wait for this purchase, if it is known now."""

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.facts import (
+    Awaits,
     CapReached,
     EarnedIn,
     Extension,
@@ -111,6 +112,7 @@ class Lot(Answer):
     active_from: datetime
     expires_at: datetime | None
     sliding: Annotated[bool, Field(description="What the member does extends the date")]
+    awaits: Annotated[str | None, Field(description="The event without which it is gone then")]
 
 
 class Lots(OfAccount):
@@ -333,6 +335,7 @@ class PartWorth(Answer):
     active_from: datetime
     expires_at: datetime | None
     sliding: bool
+    awaits: Awaits | None
 
 
 class Worth(Answer):
@@ -353,6 +356,7 @@ class Worth(Answer):
     expires_at: datetime | None
     parts: Annotated[list[PartWorth], Field(description="Those of the points with other dates")]
     sliding: Annotated[bool, Field(description="What the member does extends the date")]
+    awaits: Annotated[Awaits | None, Field(description="The event that they wait for")]
     extends: Annotated[Extension | None, Field(description="Until when it extends other points")]
     desired: Annotated[int, Field(description="What it would be without caps")]
     caps: list[CapReached]

@@ -192,6 +192,7 @@ def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
         "active_from": row["active_from"],
         "expires_at": row["expires_at"],
         "sliding": row["sliding"],
+        "awaits": row["awaits"],
     }
 
 

@@ -134,6 +134,7 @@ def _told(
         "expires_at": worth.expires_at,
         "parts": [part._asdict() for part in worth.parts],
         "sliding": worth.sliding,
+        "awaits": worth.awaits,
         "extends": worth.extends,
         "desired": worth.points if worth.desired is None else worth.desired,
         "caps": worth.caps,

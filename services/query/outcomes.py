@@ -112,6 +112,7 @@ class LotMoved(Outcome):
     lot_id: UUID
     points: Annotated[int | None, Field(description="Reinstated: what is free again")] = None
     active_from: datetime | None = None
+    dated: Annotated[bool, Field(description="Confirmed: it has another date since")] = False
     expired_at: Annotated[datetime | None, Field(description="The date before")] = None
     expires_at: datetime | None = None
     covers: list[Covering] = []

@@ -71,7 +71,7 @@ SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled, l.*
 {FROM}
 LEFT JOIN LATERAL (
   SELECT lot_id, brand, receipt_id, original, free, used, expired, clawed, occurred_at, active_from,
-    expires_at, sliding, "order"
+    expires_at, sliding, awaits, "order"
   FROM redeem.lot
   WHERE {_OPEN} AND (coalesce(expires_at, '9999-01-01Z'), "order", lot_id)
     > ($4::timestamptz, $5::bigint, $6::uuid)

@@ -48,7 +48,7 @@ def account_at(row: Row) -> Account:
 
 def _lot(cells: dict[str, Any]) -> Lot:
     cells["lot_id"] = UUID(cells["lot_id"])
-    return Lot(**_read(cells, "occurred_at", "active_from", "expires_at"))
+    return Lot(**_read(cells, "occurred_at", "active_from", "expires_at", "promised"))
 
 
 def _debit(cells: dict[str, Any]) -> Any:

@@ -33,6 +33,7 @@ from shared.events.commands import (
     Tick,
 )
 from shared.events.facts import (
+    AwardActivated,
     DatedPoints,
     PointsEarned,
     PointsExpired,
@@ -41,19 +42,26 @@ from shared.events.facts import (
 )
 from shared.events.ids import (
     Cause,
+    activation_cause,
     award_cause,
     expiry_cause,
     lapse_cause,
     slide_cause,
     write_off_cause,
 )
-from shared.events.movements import DeficitWrittenOff, ExpiryExtended, HoldCaptured, HoldLapsed
+from shared.events.movements import (
+    AwardConfirmed,
+    DeficitWrittenOff,
+    ExpiryExtended,
+    HoldCaptured,
+    HoldLapsed,
+)
 from shared.events.rewards import RedeemReward, RewardIssued, RewardReserved
 from shared.events.transfers import TransferPoints
 from shared.ledger.account import Account
 from shared.ledger.adjusting import adjust
 from shared.ledger.clawback import cancel_award, claw_back
-from shared.ledger.dates import confirm, extend, reinstate
+from shared.ledger.dates import activate, confirm, extend, reinstate
 from shared.ledger.decide import credit, redeem
 from shared.ledger.evolve import LedgerFact, evolve
 from shared.ledger.holds import capture, hold, release
@@ -80,7 +88,7 @@ Asked = ReturnAssessed | Keyed | ReleasePoints | Carried
 Spending = RedeemPoints | CapturePoints | RedeemReward
 Spent = PointsRedeemed | HoldCaptured | RewardReserved | RewardIssued
 """What spends points, and what comes of it if it does."""
-Input = PointsEarned | Asked | Tick
+Input = PointsEarned | AwardActivated | Asked | Tick
 """What moves points; other facts of earn are no business of an account."""
 ProgramAt = Callable[[str, datetime], Program | None]
 """The version of a program in force at an instant, if there is one."""
@@ -117,6 +125,8 @@ def decide(
             pass
         case PointsEarned():
             decisions.extend(_awarded(account, message, known, cause, t))
+        case AwardActivated():
+            decisions.extend(_activated(account, message, cause, t))
         case _:
             program = program_at(split_account(message.account)[0], t)
             decisions.extend(_asked(account, message, program, shelf, cause, t))
@@ -133,6 +143,22 @@ def _awarded(
             yield _slid(fact)
             account = evolve(account, fact, t)
     yield from _credits(account, award, known, cause, t)
+
+
+def _activated(
+    account: Account | None, event: AwardActivated, cause: Cause, t: datetime
+) -> Iterator[Decision]:
+    """The lots that have waited are active, the last of them under the event's own cause.
+
+    Those before it that are active already were so made before what came behind them was lost.
+    """
+    *others, last = event.lots
+    for lot in others:
+        fact = activate(account, event, lot, t)
+        if isinstance(fact, AwardConfirmed) and account is not None:
+            yield Decision(activation_cause(event.account, event.activation_id, lot.lot_id), fact)
+            account = evolve(account, fact, t)
+    yield Decision(cause, activate(account, event, last, t))
 
 
 def _slid(fact: ExpiryExtended) -> Decision:
@@ -189,6 +215,8 @@ def _dated(award: PointsEarned, part: DatedPoints) -> PointsEarned:
             "points": part.points,
             "active_from": part.active_from,
             "expires_at": part.expires_at,
+            "sliding": part.sliding,
+            "awaits": part.awaits,
         }
     )
 

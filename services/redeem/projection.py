@@ -104,7 +104,7 @@ LOT = Table(
     Lot,
     (
         *("text", "uuid", "text", "text", *("bigint",) * 5, _TIME, _TIME, _TIME, "bigint"),
-        *("boolean", "boolean"),
+        *("boolean", "boolean", "text", _TIME),
     ),
     "lot_id",
 )

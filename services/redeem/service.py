@@ -53,9 +53,10 @@ from shared.events.commands import (
     ReleasePoints,
     Tick,
 )
-from shared.events.facts import PointsEarned, ReturnAssessed
+from shared.events.facts import AwardActivated, PointsEarned, ReturnAssessed
 from shared.events.ids import (
     Cause,
+    activation_cause,
     award_cause,
     command_cause,
     digest,
@@ -73,6 +74,7 @@ from shared.stream.service import Decision, Input, Recorded, Unreadable
 from shared.stream.store import Need, Rows
 
 EARNED = registry.TYPE_OF[PointsEarned]
+ACTIVATED = registry.TYPE_OF[AwardActivated]
 ASSESSED = registry.TYPE_OF[ReturnAssessed]
 NO_INPUT = b""
 """The body digest of what dates brought about: no input was its cause."""
@@ -85,6 +87,8 @@ def cause_of(message: Message) -> Cause:
             return award_cause(message.account, message.award_id)
         case ReturnAssessed():
             return return_cause(message.account, message.reversal_id)
+        case AwardActivated(activation_id=event, award_id=award):
+            return activation_cause(message.account, event, award)
         case ReleasePoints():
             return release_cause(message.account, message.hold_id)
         case Tick():
@@ -136,6 +140,8 @@ def _asked(inputs: Sequence[Input]) -> Asked:
                 | CancelRedemption(redemption_id=debit)
             ):
                 asked.debits.add(debit)
+            case AwardActivated(lots=waited):
+                asked.lots.update(each.lot_id for each in waited)
             case ReturnAssessed(award_id=lot, lots=others):
                 asked.claws(input.account, (lot, *others))
             case CancelAward(lot_id=lot):
@@ -173,7 +179,7 @@ class Redeem:
         """A command, or a fact of earn that moves points; others of its are not its business."""
         wire_type = dict(record.headers).get("ce_type", b"").decode("utf-8", "replace")
         value = record.value or b""
-        if record.topic == AWARDS.name and wire_type not in (EARNED, ASSESSED):
+        if record.topic == AWARDS.name and wire_type not in (EARNED, ACTIVATED, ASSESSED):
             return None
         if record.topic == COMMANDS.name and wire_type not in registry.COMMANDS:
             return Unreadable(Reason.UNKNOWN_TYPE, f"{wire_type!r} is no command")

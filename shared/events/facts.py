@@ -115,6 +115,17 @@ class Extension(Contract):
     until: Instant
 
 
+class Awaits(Contract):
+    """Points that wait for an event until `active_from`: then they are `otherwise`.
+
+    `rule` is the one whose terms these are, if they are not the program's.
+    """
+
+    event: Id
+    otherwise: str
+    rule: Slug | None = None
+
+
 class DatedPoints(Contract):
     """Points of an award whose `rules` have dates of their own: they are a lot of their own."""
 
@@ -124,6 +135,7 @@ class DatedPoints(Contract):
     active_from: Instant
     expires_at: Instant | None = None
     sliding: StrictBool = False
+    awaits: Awaits | None = None
 
 
 class PointsEarned(Contract):
@@ -134,7 +146,8 @@ class PointsEarned(Contract):
     that was not paid with points, if that earns nothing: `basis_minor` counts before it. `parts` of
     the points have other dates than `active_from` and `expires_at`. Dates of `sliding` points are
     extended by what members do; `extends` says that this did. The ledger clips what would bring the
-    balance above `balance_cap`.
+    balance above `balance_cap`. Points that wait for an event have the dates that they will have if
+    it comes last.
     `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
     """
 
@@ -168,6 +181,7 @@ class PointsEarned(Contract):
     sliding: StrictBool = False
     extends: Extension | None = None
     balance_cap: Points | None = None
+    awaits: Awaits | None = None
 
 
 class ActivityRefused(Contract):
@@ -179,6 +193,28 @@ class ActivityRefused(Contract):
     event_id: Id
     reason: str
     detail: str = ""
+
+
+class ActivatedLot(Contract):
+    """Points that are active since an event came, until `expires_at`."""
+
+    lot_id: UUID
+    expires_at: Instant | None = None
+
+
+class AwardActivated(Contract):
+    """The event came for which points of an award have waited; `lots` are those that did."""
+
+    account: AccountKey
+    activation_id: UUID
+    award_id: UUID
+    event: Id
+    source: Id
+    event_id: Id
+    brand: Id
+    occurred_at: Instant
+    program_version: Version
+    lots: Annotated[tuple[ActivatedLot, ...], Field(min_length=1)]
 
 
 class LineBack(Contract):
@@ -288,7 +324,8 @@ class PointsCredited(Contract):
     """A new lot; of a `sliding` one, acts extend the date.
 
     `covers` is what of it covered what was due, `expired` what was past its date at once. `desired`
-    is there if the cap on the balance, `balance_cap`, has clipped it to `points`.
+    is there if the cap on the balance, `balance_cap`, has clipped it to `points`. A lot that
+    `awaits` an event is gone at its date unless that comes before; then it has another, `promised`.
     """
 
     account: AccountKey
@@ -304,6 +341,8 @@ class PointsCredited(Contract):
     sliding: StrictBool = False
     desired: Points | None = None
     balance_cap: Points | None = None
+    awaits: Id | None = None
+    promised: Instant | None = None
 
 
 class PointsRedeemed(Contract):

@@ -80,6 +80,11 @@ def return_cause(account: str, reversal_id: UUID) -> Cause:
     return cause("return", account, str(reversal_id))
 
 
+def activation_cause(account: str, activation_id: UUID, lot_id: UUID) -> Cause:
+    """The event that an award has waited for makes each of its lots active once."""
+    return cause("activation", account, str(activation_id), str(lot_id))
+
+
 def slide_cause(account: str, by: UUID, lot_id: UUID) -> Cause:
     """An act extends a lot once, and with it those that come behind it."""
     return cause("slide", account, str(by), str(lot_id))

@@ -242,13 +242,18 @@ class LotReinstated(Contract):
 
 
 class AwardConfirmed(Contract):
-    """A pending lot that is active from `active_from` on, earlier than it would have been."""
+    """A pending lot that is active from `active_from` on, earlier than it would have been.
+
+    If it is `dated` it has another date too: `expires_at`, or none.
+    """
 
     account: AccountKey
     lot_id: UUID
     active_from: Instant
     actor: Id
     reason: Reason
+    dated: StrictBool = False
+    expires_at: Instant | None = None
 
 
 class RequestRefused(Contract):

@@ -60,6 +60,7 @@ FACTS: Mapping[str, type[BaseModel]] = {
     "loyalty.input.rejected.v1": facts.InputRejected,
     "loyalty.points.earned.v1": facts.PointsEarned,
     "loyalty.activity.refused.v1": facts.ActivityRefused,
+    "loyalty.award.activated.v1": facts.AwardActivated,
     "loyalty.return.waiting.v1": facts.ReturnWaiting,
     "loyalty.return.assessed.v1": facts.ReturnAssessed,
     "loyalty.return.refused.v1": facts.ReturnRefused,

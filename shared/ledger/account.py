@@ -79,6 +79,8 @@ class Lot(NamedTuple):
     `order` is the account's version at which the lot was made: a smaller one is older, and lots of
     one transfer are told apart by their ids. `graced`: it has had its one time of grace. `sliding`:
     what the member does extends its date.
+    `awaits`: the event without which it is gone at its date; if that comes, the lot has the date
+    `promised`, or none, unless the event says another.
     """
 
     account: str
@@ -96,10 +98,14 @@ class Lot(NamedTuple):
     order: int
     graced: bool = False
     sliding: bool = False
+    awaits: str | None = None
+    promised: datetime | None = None
 
     def is_past(self, t: datetime) -> bool:
-        """At the instant itself the points are gone; they are, too, if they were never active."""
-        return self.expires_at is not None and self.expires_at <= max(t, self.active_from)
+        """At the instant itself the points are gone; they are, too, if they can never be active."""
+        if self.expires_at is None:
+            return False
+        return self.expires_at <= t or (self.awaits is None and self.expires_at <= self.active_from)
 
     def is_active(self, t: datetime) -> bool:
         """Points of it can be spent at t."""
@@ -123,6 +129,8 @@ class Lot(NamedTuple):
             self.order,
             self.graced,
             self.sliding,
+            self.awaits,
+            self.promised,
         )
         lot.check()
         return lot

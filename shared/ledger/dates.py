@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.events.commands import ConfirmAward, ExtendLot, ReinstateLot
-from shared.events.facts import RefusalReason
+from shared.events.facts import ActivatedLot, AwardActivated, RefusalReason
 from shared.events.movements import AwardConfirmed, LotExtended, LotReinstated, RequestRefused
 from shared.ledger.account import Account, InvariantError, in_utc
 from shared.ledger.covering import coverings
@@ -19,7 +19,10 @@ from shared.ledger.refusing import Refusing
 def extend(
     account: Account | None, command: ExtendLot, t: datetime
 ) -> LotExtended | RequestRefused:
-    """A later date for a lot that is not past it, or why not. Needs the lot."""
+    """A later date for a lot that is not past it, or why not. Needs the lot.
+
+    What waits for an event has no later date: it can be confirmed, or reinstated.
+    """
     refusing = Refusing(command, command.lot_id)
     found = refusing.lot_of(account)
     if isinstance(found, RequestRefused):
@@ -27,7 +30,7 @@ def extend(
     account, lot = found
     if lot.is_past(t):
         return refusing.because(RefusalReason.LOT_EXPIRED)
-    if lot.expires_at is None or command.expires_at <= lot.expires_at:
+    if lot.awaits or lot.expires_at is None or command.expires_at <= lot.expires_at:
         return refusing.because(RefusalReason.DATE_NOT_LATER)
     return LotExtended(
         account=account.key,
@@ -80,7 +83,7 @@ def reinstate(
 
 
 def _bring_back(draft: Draft, lot_id: UUID, points: int, expires_at: datetime) -> None:
-    lot = draft.lot(lot_id)._replace(expires_at=in_utc(expires_at))
+    lot = draft.lot(lot_id)._replace(expires_at=in_utc(expires_at), awaits=None, promised=None)
     draft.put_lot(lot.moved(free=points, expired=-points))
 
 
@@ -112,14 +115,45 @@ def confirm(
         active_from=t,
         actor=command.actor,
         reason=command.reason,
+        dated=lot.awaits is not None,
+        expires_at=lot.promised,
+    )
+
+
+def activate(
+    account: Account | None, event: AwardActivated, of: ActivatedLot, t: datetime
+) -> AwardConfirmed | RequestRefused:
+    """A lot that is active since its event came, or why not. Needs the lot.
+
+    It is refused if it is active, or gone, already: an event that comes too late brings nothing
+    back.
+    """
+    refusing = Refusing(event, of.lot_id)
+    found = refusing.lot_of(account)
+    if isinstance(found, RequestRefused):
+        return found
+    account, lot = found
+    if lot.active_from <= t or lot.is_past(t):
+        return refusing.because(RefusalReason.LOT_NOT_PENDING)
+    return AwardConfirmed(
+        account=account.key,
+        lot_id=lot.lot_id,
+        active_from=t,
+        actor=event.source,
+        reason=f"{event.event} {event.event_id}",
+        dated=True,
+        expires_at=of.expires_at,
     )
 
 
 def confirmed(account: Account, fact: AwardConfirmed, t: datetime) -> Account:
-    """The lot is active."""
+    """The lot is active, and waits for nothing."""
     draft = Draft(account)
     lot = draft.lot(fact.lot_id)
-    if lot.active_from <= t or fact.active_from > t:
+    if lot.active_from <= t or fact.active_from > t or (lot.awaits and not fact.dated):
         raise InvariantError(f"{account.key}: {fact} does not fit {lot}")
-    draft.put_lot(lot._replace(active_from=in_utc(fact.active_from)))
+    lot = lot._replace(active_from=in_utc(fact.active_from), awaits=None, promised=None)
+    if fact.dated:
+        lot = lot._replace(expires_at=in_utc(fact.expires_at) if fact.expires_at else None)
+    draft.put_lot(lot)
     return draft.account(t)

@@ -21,6 +21,9 @@ from shared.ledger.account import Account
 from shared.ledger.cash_off import grant
 from shared.program.model import Program
 from shared.program.redemption import Refused
+from shared.program.terms import Otherwise
+
+CANCELLED = Otherwise.CANCELLED.value
 
 
 def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsCredited:
@@ -28,8 +31,10 @@ def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsC
 
     Clipped to what the cap on the balance leaves, if the award has one.
     """
-    past = award.expires_at is not None and (
-        award.expires_at <= t or award.expires_at <= award.active_from
+    waits = award.awaits if award.awaits and award.awaits.otherwise == CANCELLED else None
+    expires_at = award.active_from if waits is not None else award.expires_at
+    past = expires_at is not None and (
+        expires_at <= t or (waits is None and expires_at <= award.active_from)
     )
     points, cap = award.points, award.balance_cap
     if cap is not None and not past:
@@ -43,12 +48,14 @@ def credit(account: Account | None, award: PointsEarned, t: datetime) -> PointsC
         points=points,
         occurred_at=award.occurred_at,
         active_from=award.active_from,
-        expires_at=award.expires_at,
+        expires_at=expires_at,
         covers=() if past or account is None else covers(account, points),
         expired=points if past else 0,
         sliding=award.sliding,
         desired=award.points if clipped else None,
         balance_cap=cap if clipped else None,
+        awaits=waits.event if waits is not None else None,
+        promised=award.expires_at if waits is not None else None,
     )
 
 

@@ -242,7 +242,9 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
     free = fact.points - covered - fact.expired
     active_from = fact.active_from.astimezone(UTC)
     expires_at = fact.expires_at.astimezone(UTC) if fact.expires_at is not None else None
-    past = expires_at is not None and expires_at <= max(active_from, t)
+    past = expires_at is not None and (
+        expires_at <= t or (fact.awaits is None and expires_at <= active_from)
+    )
     if fact.expired != (fact.points if past else 0):
         raise InvariantError(f"{account.key}: lot {fact.lot_id} is expired in part or too early")
     if fact.lot_id in account.lots:
@@ -263,6 +265,8 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
         version,
         graced=False,
         sliding=fact.sliding,
+        awaits=fact.awaits,
+        promised=in_utc(fact.promised) if fact.promised is not None else None,
     )
     lot.check()
     return Account(

@@ -61,7 +61,7 @@ def give_back(
 
 def _may_be_graced(account: Account, lot_id: UUID, t: datetime) -> bool:
     lot = account.lots[lot_id]
-    return lot.is_past(t) and not lot.graced
+    return lot.is_past(t) and not lot.graced and lot.awaits is None
 
 
 def take_back(draft: Draft, debit: Debit, back: GivenBack) -> Debit:

@@ -6,13 +6,13 @@ from uuid import UUID
 from shared.events import registry
 from shared.events.base import POINTS_MAX
 from shared.events.commands import Command
-from shared.events.facts import RefusalReason, ReturnAssessed
+from shared.events.facts import AwardActivated, RefusalReason, ReturnAssessed
 from shared.events.movements import RequestRefused
 from shared.ledger.account import Account, Lot, Status
 from shared.ledger.covering import Short
 from shared.program.redemption import Refused
 
-Asked = Command | ReturnAssessed
+Asked = Command | ReturnAssessed | AwardActivated
 SPENDING = (Status.ACTIVE,)
 """Status in which an account takes on new debits."""
 CORRECTING = (Status.ACTIVE, Status.EARN_ONLY)

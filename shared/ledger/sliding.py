@@ -1,7 +1,8 @@
 """Dates that slide: what a member does makes points good for longer.
 
-Guarantees: only lots that were credited as sliding, have free points and are not past their date; a
-date only ever becomes a later one, so that deciding an act again changes nothing. Pure.
+Guarantees: only lots that were credited as sliding, have free points, wait for no event and are not
+past their date; a date only ever becomes a later one, so that deciding an act again changes
+nothing. Pure.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def slide(
     dated = [
         (lot.expires_at, lot.order, lot.lot_id)
         for lot in account.free_lots()
-        if lot.sliding and lot.expires_at is not None and not lot.is_past(t)
+        if lot.sliding and lot.awaits is None and lot.expires_at is not None and not lot.is_past(t)
     ]
     dated.sort()
     slid = [

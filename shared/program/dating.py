@@ -11,6 +11,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import NamedTuple
 
+from shared.events.facts import Awaits
 from shared.program.model import Program
 from shared.program.validity import Validity
 
@@ -29,6 +30,7 @@ class Dates(NamedTuple):
     active_from: datetime
     expires_at: datetime | None
     sliding: bool
+    awaits: Awaits | None = None
 
 
 class Dated(NamedTuple):
@@ -39,6 +41,7 @@ class Dated(NamedTuple):
     active_from: datetime
     expires_at: datetime | None
     sliding: bool
+    awaits: Awaits | None = None
 
 
 class Dating:
@@ -74,7 +77,7 @@ class Dating:
         left = limit
         for bit, rule, whole in given:
             validity = self._of_rule.get(bit)
-            dates = _dates(validity, occurred_at, enrolled_on) if validity else own
+            dates = _dates(validity, occurred_at, enrolled_on, rule) if validity else own
             if dates is None:
                 return None
             taken = whole if left is None else min(whole, left)
@@ -90,6 +93,14 @@ class Dating:
         return [part for part in parts if part.points]
 
 
-def _dates(by: Validity, occurred_at: datetime, enrolled_on: date | None) -> Dates | None:
+def _dates(
+    by: Validity, occurred_at: datetime, enrolled_on: date | None, rule: str | None = None
+) -> Dates | None:
     dates = by.dates(occurred_at, enrolled_on)
-    return Dates(*dates, bool(by.extended_by)) if dates else None
+    return Dates(*dates, bool(by.extended_by), awaits(by, rule)) if dates else None
+
+
+def awaits(by: Validity, rule: str | None = None) -> Awaits | None:
+    """What points by these terms wait for; `rule` is whose terms they are, if not the program's."""
+    event, otherwise = by.activation.on, by.activation.otherwise
+    return Awaits(event=event, otherwise=otherwise.value, rule=rule) if event else None

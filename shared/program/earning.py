@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
 from shared.events.facts import (
+    Awaits,
     CapReached,
     Counted,
     EarnedIn,
@@ -27,7 +28,7 @@ from shared.program.alone import Alone, without
 from shared.program.caps import Caps
 from shared.program.circumstances import Circumstance, in_effect
 from shared.program.conditions import Conditions
-from shared.program.dating import Dated, Dating, Given
+from shared.program.dating import Dated, Dating, Given, awaits
 from shared.program.exact import write_ratio
 from shared.program.matching import Group, Matching
 from shared.program.misses import Outcome, missed, nearest, reason
@@ -68,6 +69,7 @@ class Award(NamedTuple):
     parts: tuple[Dated, ...] = ()
     sliding: bool = False
     extends: Extension | None = None
+    awaits: Awaits | None = None
 
 
 class OutOfRange(NamedTuple):
@@ -129,6 +131,7 @@ class _Prepared:
         self._alone = Alone(rules, currencies, self._stages)
         self._sums = Sums(program, self._caps, currencies)
         self._dating = Dating(program, currencies)
+        self._awaits = awaits(self._dating.own)
         self._extended_by = program.expiry.extended_by
         self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
         self._timeline = in_effect(rules, program.zone)
@@ -248,6 +251,8 @@ class _Prepared:
             )
         if outcome.share is not WHOLE:
             worth = worth._replace(earning_share=write_ratio(*outcome.share))
+        if self._awaits is not None:
+            worth = worth._replace(awaits=self._awaits)
         if self._extended_by:
             worth = worth._replace(sliding=True, extends=self._extension(at, total.points))
         return self._dated(at, parts, total, worth) if gave & self._dating.rules else worth
@@ -281,6 +286,7 @@ class _Prepared:
             active_from=own.active_from,
             expires_at=own.expires_at,
             sliding=own.sliding,
+            awaits=own.awaits,
             parts=tuple(others),
         )
 

@@ -17,7 +17,7 @@ from shared.program.exact import Share
 from shared.program.inconsistent import inconsistent as _inconsistent
 from shared.program.policies import Adjustments, Holds, Returns, Transfers, outlives
 from shared.program.rewards import Reward, Rewards, check_rewards
-from shared.program.rules import CAPS_MAX, RULES_MAX, BaseRule, Multiplier, Per, Rule
+from shared.program.rules import CAPS_MAX, RULES_MAX, Action, BaseRule, Multiplier, Per, Rule
 from shared.program.section import Section
 from shared.program.terms import Activation, Expiry
 
@@ -162,6 +162,27 @@ class Program(Section):
                     "only the program's own expiry is extended; points of a rule with an expiry of "
                     "its own keep their dates",
                     *("earn", "rules", number, "expiry", "extended_by"),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_awaited_earns_nothing(self) -> Self:
+        rewarded = {
+            action: rule.rule
+            for rule in self.earn.rules
+            if isinstance(rule, Action)
+            for action in rule.actions
+        }
+        places: list[tuple[Activation | None, tuple[str | int, ...]]] = [
+            (self.activation, ()),
+            *((rule.activation, ("earn", "rules", n)) for n, rule in enumerate(self.earn.rules)),
+        ]
+        for activation, within in places:
+            if activation is not None and activation.on in rewarded:
+                raise _inconsistent(
+                    f"found {activation.on}, which rule {rewarded[activation.on]} rewards; "
+                    "allowed: an event that is not rewarded itself",
+                    *(*within, "activation", "on"),
                 )
         return self
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from shared.events.base import Id
 from shared.program.calendar import Day, Span
 from shared.program.durations import AT_ONCE, Period, PeriodOrNever
 from shared.program.inconsistent import inconsistent
@@ -38,19 +39,37 @@ class Act(StrEnum):
     """Points that are spent: as cash off, a captured hold, a reward."""
 
 
-class Activation(Section):
-    """When points can be spent: at once, `after` a while, or at the next of some days.
+class Otherwise(StrEnum):
+    """What becomes of points whose event did not come in time."""
 
-    If all of those days are past it is at once.
+    CANCELLED = "cancelled"
+    ACTIVATED = "activated"
+
+
+class Activation(Section):
+    """When points can be spent: at once, `after` a while, at the next of some days, or on an event.
+
+    If all of those days are past it is at once. An event is a custom action of the name `on` that
+    names the receipt (or the activity) of the award; if it does not happen `within` a time, the
+    points are cancelled, or activated then.
     """
 
     after: Period = AT_ONCE
     dates: Days | None = None
+    on: Id | None = None
+    within: Period | None = None
+    otherwise: Otherwise = Otherwise.CANCELLED
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
         if self.dates is not None and self.after != AT_ONCE:
             raise inconsistent("found `after` too; allowed: either after or dates", "dates")
+        if self.on is not None and (self.dates is not None or self.after != AT_ONCE):
+            raise inconsistent("found another too; allowed: one of after, dates, on", "on")
+        if self.on is not None and self.within is None:
+            raise inconsistent("an event needs `within`, such as 30D: until when it may come", "on")
+        if self.on is None and self.within is not None:
+            raise inconsistent("only with `on`: the event that is waited for", "within")
         return self
 
 

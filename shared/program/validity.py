@@ -20,7 +20,7 @@ from shared.program.calendar import (
     next_of,
     start_of_day,
 )
-from shared.program.durations import AT_ONCE
+from shared.program.durations import AT_ONCE, Duration
 from shared.program.model import Program
 from shared.program.rules import EarnRule
 from shared.program.terms import Activation, CountsFrom, Expiry
@@ -42,6 +42,7 @@ class Validity:
         self._begin = _begin(activation, program.zone)
         self._end = _end(expiry, program.zone)
         self._from_activation = expiry.counts_from is CountsFrom.ACTIVATION
+        self.activation = activation
         self.extended_by = expiry.extended_by
         """The acts that extend it; without any it does not slide."""
 
@@ -64,6 +65,14 @@ class Validity:
                 return None
         return active_from, expires_at
 
+    def activated(
+        self, occurred_at: datetime, at: datetime, enrolled_on: date | None = None
+    ) -> datetime | None:
+        """Until when points are good that an event makes active at an instant (None: for ever)."""
+        since = at if self._from_activation else occurred_at
+        until = self._end(since, enrolled_on) if self._end is not None else None
+        return until if until is not None and until < INSTANT_END else None
+
     def after_act(self, at: datetime) -> datetime | None:
         """Until when points are good that an act at this instant extends.
 
@@ -75,6 +84,9 @@ class Validity:
 
 def _begin(terms: Activation, local: ZoneInfo) -> Begins | None:
     days, after = terms.dates, terms.after
+    if terms.within is not None:
+        within = terms.within
+        return lambda instant: _end_of_window(instant, within, local)
     if days is None and after == AT_ONCE:
         return None
     if days is None and (elapsed := after.clock) is not None:
@@ -86,6 +98,13 @@ def _begin(terms: Activation, local: ZoneInfo) -> Begins | None:
         return start_of_day(first, local)
 
     return lambda instant: start(day_of(instant, local))
+
+
+def _end_of_window(instant: datetime, within: Duration, local: ZoneInfo) -> datetime:
+    """When it is too late for an event: after the last day of the window."""
+    if (elapsed := within.clock) is not None:
+        return instant.astimezone(UTC) + elapsed
+    return start_of_day(last_day(day_of(instant, local), within) + DAY, local)
 
 
 def _end(terms: Expiry, local: ZoneInfo) -> Ends | None:

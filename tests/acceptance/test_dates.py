@@ -80,6 +80,15 @@ def test_x10_a_purchase_without_points_extends_where_the_program_says_so():
         assert is_clean(shop)
 
 
+def test_a_bonus_with_an_expiry_of_its_own_keeps_its_date():
+    expiry = {"after": "12M", "extended_by": ["purchase"]}
+    shop = Shop(under(BASE, WEEKEND, expiry=expiry)).on("2026-03-07").sells("ann", 2_000)
+    shop.on("2026-03-30").sells("ann", 0).has("ann", available=70)
+    shop.has("ann", on="2026-04-07", available=20, expired=50)
+    shop.has("ann", on="2027-03-30", available=20).has("ann", on="2027-03-31", available=0)
+    assert is_clean(shop)
+
+
 def test_spending_extends_what_is_left_where_the_program_says_so():
     for acts, available in ((["earning"], 0), (["earning", "redemption"], 60)):
         shop = Shop(sliding(*acts)).on("2024-01-15").sells("ann", 10_000)
@@ -101,4 +110,86 @@ def test_a_version_that_slides_leaves_points_alone_that_were_earned_before_it():
     shop.publishes(later).on("2024-12-20").sells("ann", 5_000).has("ann", available=150)
     shop.on("2025-06-20").sells("ann", 0).has("ann", available=50, expired=100)
     shop.has("ann", on="2026-06-20", available=50).has("ann", on="2026-06-21", available=0)
+    assert is_clean(shop)
+
+
+def delivered(otherwise: str = "cancelled", *rules: dict[str, Any], **expiry: str) -> Program:
+    activation = {"on": "delivered", "within": "30D", "otherwise": otherwise}
+    return under(*(rules or (BASE,)), activation=activation, expiry={"after": "12M", **expiry})
+
+
+def test_points_are_active_when_the_parcel_is_there():
+    shop = Shop(delivered()).on("2026-03-02").sells("ann", 10_000)
+    shop.has("ann", pending=100, available=0)
+    shop.on("2026-03-05").does("ann", "delivered", receipt_id="receipt-1")
+    shop.has("ann", pending=0, available=100).redeems("ann", 40).has("ann", available=60)
+    shop.has("ann", on="2027-03-02", available=60).has("ann", on="2027-03-03", expired=60)
+    assert is_clean(shop)
+
+
+def test_points_are_gone_when_nothing_comes_in_time_sweep_or_no_sweep():
+    shop = Shop(delivered()).on("2026-03-02").sells("ann", 10_000)
+    shop.has("ann", on="2026-04-01", pending=100)
+    shop.has("ann", on="2026-04-02", pending=0, available=0, expired=100)
+    shop.does("ann", "delivered", receipt_id="receipt-1").refuses("too_late")
+    shop.sells("ann", 500).has("ann", pending=5, available=0, expired=100)
+    assert is_clean(shop)
+
+
+def test_points_are_active_anyway_where_the_program_says_so():
+    shop = Shop(delivered("activated")).on("2026-03-02").sells("ann", 10_000, 500)
+    shop.has("ann", on="2026-04-01", pending=105).has("ann", on="2026-04-02", available=105)
+    shop.on("2026-04-10").sells("ann", 1_000).on("2026-04-11")
+    shop.does("ann", "delivered", receipt_id="receipt-2").has("ann", available=115)
+    assert is_clean(shop)
+
+
+def test_expiry_counts_from_the_event_where_it_counts_from_activation():
+    for otherwise in ("cancelled", "activated"):
+        shop = Shop(delivered(otherwise, counts_from="activation"))
+        shop.on("2026-03-02").sells("ann", 10_000)
+        shop.on("2026-03-20").does("ann", "delivered", receipt_id="receipt-1")
+        shop.has("ann", on="2027-03-20", available=100).has("ann", on="2027-03-21", available=0)
+        assert is_clean(shop)
+
+
+def test_a_bonus_may_wait_for_an_event_of_its_own():
+    bonus = {
+        "rule": "fitting",
+        "kind": "fixed",
+        "points": 50,
+        "expiry": {"after": "2M"},
+        "activation": {"on": "fitted", "within": "7D"},
+    }
+    shop = Shop(delivered("cancelled", BASE, bonus)).on("2026-03-02").sells("ann", 1_000)
+    shop.does("ann", "fitted", receipt_id="receipt-1").has("ann", available=50, pending=10)
+    shop.does("ann", "delivered", receipt_id="receipt-1").has("ann", available=60, pending=0)
+    shop.does("ann", "delivered", receipt_id="receipt-1").has("ann", available=60, pending=0)
+    shop.has("ann", on="2026-05-03", available=10)
+    assert is_clean(shop)
+
+
+def test_a_return_takes_points_that_wait_and_an_event_brings_none_of_them():
+    shop = Shop(delivered()).on("2026-03-02").sells("ann", 10_000, 1_000)
+    shop.returns("ann", "receipt-1", line_id="0", quantity=1, amount_minor=10_000)
+    shop.does("ann", "delivered", receipt_id="receipt-1").has("ann", available=10, clawed_back=100)
+    assert is_clean(shop)
+
+
+def test_an_event_that_nothing_waits_for_says_so():
+    shop = Shop(delivered()).on("2026-03-02").sells("ann", 10_000)
+    shop.does("ann", "delivered", receipt_id="another").refuses("award_unknown")
+    shop.does("ann", "delivered").refuses("award_unknown")
+    shop.does("bob", "delivered", receipt_id="receipt-1").refuses("award_unknown")
+    later = under(BASE, activation={"on": "fitted", "within": "7D"})
+    shop.publishes(later.model_copy(update={"version": 2, "effective_from": "2026-03-03"}))
+    shop.does("ann", "fitted", receipt_id="receipt-1").refuses("nothing_waits")
+    assert is_clean(shop)
+
+
+def test_points_for_an_activity_wait_too_by_the_id_of_its_event():
+    stay = {"rule": "stay", "kind": "action", "actions": ["booked"], "points": 70}
+    shop = Shop(delivered("cancelled", stay)).on("2026-03-02").does("ann", "booked")
+    shop.has("ann", pending=70).does("ann", "delivered", event_id="event-1")
+    shop.has("ann", pending=0, available=70)
     assert is_clean(shop)

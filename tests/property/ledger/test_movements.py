@@ -50,6 +50,7 @@ from tests.stories import (
     cancel_award,
     capture,
     confirm,
+    delivered,
     earned,
     extend,
     fold,
@@ -99,7 +100,7 @@ TAKING = (
     *("return", "return", "return", "tick"),
 )
 OPERATED = (
-    *("earn in parts", "add", "deduct", "deduct below zero"),
+    *("earn in parts", "earn waiting", "deliver", "add", "deduct", "deduct below zero"),
     *("extend", "reinstate", "confirm", "take back"),
 )
 PASSED = ("give", "give", "get", "not taken")
@@ -152,6 +153,16 @@ def steps_of(history: Sequence[Act]) -> Iterator[Step]:
                 part = {lots[-1]: (max(act.points, 1), day + act.target)}
                 points = 3 * max(act.points, 1)
                 yield earned(points, lots[-2], expires=until, parts=part, on=day)
+            case "earn waiting":
+                lots.append(f"lot {number}")
+                window = day + (act.days or 3)
+                yield earned(
+                    *(2 * act.points, lots[-1]),
+                    active=window,
+                    expires=window + act.target if act.target else None,
+                    awaits=True,
+                    on=day,
+                )
             case "redeem":
                 spent.append(f"r {number}")
                 yield redeem(act.points, spent[-1], on=day)
@@ -180,6 +191,7 @@ def _later(
         "deduct below zero": lambda: adjust(-act.points, f"a {number}", below_zero=True, on=day),
         "extend": lambda: extend(lot, date, on=day),
         "reinstate": lambda: reinstate(lot, date, on=day),
+        "deliver": lambda: delivered(lot, until=act.days and date, times=number, on=day),
         "confirm": lambda: confirm(lot, on=day),
         "take back": lambda: cancel_award(lot, on=day),
         "give": lambda: give(act.points, f"g {act.target % 3}", on=day),

@@ -15,6 +15,14 @@ from tests.receipts import earned as awarded
     ("section", "terms", "said"),
     [
         (Activation, {"after": "5D", "dates": ["04-15"]}, "either after or dates"),
+        (Activation, {"on": "delivered", "within": "5D", "after": "5D"}, "one of after, dates, on"),
+        (Activation, {"on": "delivered"}, "an event needs `within`"),
+        (Activation, {"within": "5D"}, "only with `on`"),
+        (
+            Activation,
+            {"on": "d", "within": "5D", "otherwise": "kept"},
+            "'cancelled' or 'activated'",
+        ),
         (Expiry, {"after": "5D", "dates": ["04-15"]}, "one of after, dates, anniversary"),
         (Expiry, {"after": "5D", "anniversary": True}, "one of after, dates, anniversary"),
         (Expiry, {"round_up": "month"}, "points never expire"),
@@ -33,6 +41,31 @@ def test_only_the_expiry_of_the_program_slides():
     rule = {**BASE, "expiry": {"after": "1M", "extended_by": ["purchase"]}}
     with pytest.raises(ValidationError, match="only the program's own expiry is extended"):
         program(rule)
+
+
+def test_an_event_that_points_wait_for_is_not_rewarded_itself():
+    rule = {"rule": "stay", "kind": "action", "actions": ["stayed"], "points": 5}
+    waits = {"on": "stayed", "within": "30D"}
+    with pytest.raises(ValidationError, match="which rule stay rewards"):
+        program(rule, activation=waits)
+    with pytest.raises(ValidationError, match="which rule stay rewards"):
+        program(rule, {**BASE, "activation": waits})
+
+
+@pytest.mark.parametrize(
+    ("within", "until"),
+    [
+        ("30D", "2026-04-03T00:00:00+00:00"),
+        ("0D", "2026-03-04T00:00:00+00:00"),
+        ("1M_U", "2026-05-01T00:00:00+00:00"),
+        ("36h", "2026-03-05T00:00:00+00:00"),
+    ],
+)
+def test_an_event_may_come_through_the_last_day_of_its_window(within: str, until: str):
+    worth = awarded(program(BASE, activation={"on": "d", "within": within}), receipt(100))
+    assert worth.active_from.isoformat() == until
+    assert worth.awaits is not None
+    assert (worth.awaits.event, worth.awaits.otherwise) == ("d", "cancelled")
 
 
 def test_a_change_of_dates_is_told_in_words():

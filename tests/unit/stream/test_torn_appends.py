@@ -90,6 +90,24 @@ def extended_by_acts(ledger: MemoryLedger) -> None:
     ledger.redeem(JO, "key", 5)
 
 
+def activated_by_an_event(ledger: MemoryLedger) -> None:
+    waits = {"on": "delivered", "within": "30D"}
+    bonus = {"rule": "bonus", "kind": "fixed", "points": 5, "expiry": {"after": "1M"}}
+    ledger.publish(
+        {
+            **SHOP,
+            "version": 2,
+            "effective_from": "2001-01-01",
+            "activation": waits,
+            "earn": {"rules": [BASE, bonus]},
+        }
+    )
+    ledger.buy(JO, "r1", 12)
+    ledger.run()
+    ledger.does(JO, "delivered", "event-1", receipt_id="r1")
+    ledger.buy(JO, "r2", 1)
+
+
 Story = Callable[[MemoryLedger], None]
 
 
@@ -125,6 +143,7 @@ def told(story: Story, room: int) -> MemoryLedger:
         redeemed_after_dates_have_passed,
         credited_in_parts,
         extended_by_acts,
+        activated_by_an_event,
     ],
 )
 def test_nothing_is_lost_wherever_the_log_tears(story: Story):
