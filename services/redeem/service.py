@@ -112,8 +112,11 @@ class Asked:
         self.transfers: set[UUID] = set()
         self.rewards = AskedOfRewards()
 
-    def credits(self, award: PointsEarned) -> None:
-        """Points of an award become lots; what it extends are lots that are there."""
+    def credits(self, award: PointsEarned | AwardActivated) -> None:
+        """Points of an award become lots, or active; what it extends are lots that are there."""
+        if isinstance(award, AwardActivated):
+            self.lots.update(lot.lot_id for lot in award.lots)
+            return
         self.known.update(award_cause(award.account, part.lot_id).id for part in award.parts)
         if award.extends is not None:
             self.spending.add(award.account)
@@ -140,16 +143,14 @@ def _asked(inputs: Sequence[Input]) -> Asked:
                 | CancelRedemption(redemption_id=debit)
             ):
                 asked.debits.add(debit)
-            case AwardActivated(lots=waited):
-                asked.lots.update(each.lot_id for each in waited)
             case ReturnAssessed(award_id=lot, lots=others):
                 asked.claws(input.account, (lot, *others))
             case CancelAward(lot_id=lot):
                 asked.claws(input.account, (lot,))
             case ExtendLot(lot_id=lot) | ReinstateLot(lot_id=lot) | ConfirmAward(lot_id=lot):
                 asked.lots.add(lot)
-            case PointsEarned() as award:
-                asked.credits(award)
+            case PointsEarned() | AwardActivated() as fact:
+                asked.credits(fact)
             case ConcludeTransfer(transfer_id=debit):
                 asked.debits.add(debit)
                 asked.transfers.add(debit)
