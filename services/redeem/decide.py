@@ -17,7 +17,7 @@ from services.redeem.reward_decisions import (
     OfReward,
     decide_reward,
 )
-from services.redeem.transfers import OfTransfer, decide_transfer
+from services.redeem.transfer_decisions import OfTransfer, decide_transfer
 from shared.events.base import split_account
 from shared.events.commands import (
     AdjustPoints,

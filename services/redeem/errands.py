@@ -9,7 +9,7 @@ from typing import NamedTuple, assert_never
 from pydantic import BaseModel
 
 from services.redeem.reward_decisions import CarriedOfReward
-from services.redeem.transfers import CarriedOfTransfer
+from services.redeem.transfer_decisions import CarriedOfTransfer
 from shared.events.facts import RefusalReason
 from shared.events.ids import (
     Cause,
