@@ -87,7 +87,9 @@ def read_duration(value: object) -> Duration:
 
 
 def _read_or_never(value: object) -> Duration | None:
-    return None if value is None or value == "never" else read_duration(value)
+    if value is None:
+        raise ValueError(f"`never`, or {_ALLOWED}")
+    return None if value == "never" else read_duration(value)
 
 
 def _write_or_never(duration: Duration | None) -> str:

@@ -122,6 +122,7 @@ PROBLEMS = [
     ("factor: 2", "factor: 1", 21, "earn.rules[2].factor", "found 1; allowed: greater than 1"),
     ("e, visit]", "e, bonus]", 21, "earn.rules[2].rules", "found bonus; allowed: base rules of th"),
     ("after: 5D", "after: never", 23, "activation.after", 'found "never"; allowed: a whole number'),
+    ("6M_U", "", 24, "expiry.after", "found null; allowed: `never`, or a whole number"),
     ("6M_U", "1M_D", 24, "expiry.after", 'found "1M_D"; allowed: 1M, or 1M_U to round up'),
     ("minor: 1,", "minor: 0,", 26, "redemption.cash_off.minor", "found 0; allowed: greater than"),
     ("12.5%", "120%", 26, "redemption.cash_off.max_share", 'found "120%"; allowed: less than or'),
