@@ -225,7 +225,7 @@ class Clients:
         """Points given to another member, who may have no account yet."""
         account = self.caller.account()
         to = self.random.choice((f"{BRAND}:0", f"{BRAND}:1", f"{BRAND}:new"))
-        key, points = f"g{self.random.randrange(2)}", self.random.randrange(5)
+        key, points = f"g{self.random.randrange(3)}", self.random.randrange(9)
         command = TransferPoints(account=account, idempotency_key=key, to=to, points=points)
         told = await self.caller.ask(command)
         if told is not None and self.network.chance(0.3):

@@ -17,8 +17,13 @@ from tests.simulation.removals import Removal
 from tests.simulation.run import run_seed
 
 SEEDS_MAX = 20_000
-MUCH_READ = Load(purchases=3, returns=0, redemptions=2, checkouts=0, rewards=0, readers=8, ticks=0)
-WITH_REWARDS = Load(purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, readers=0)
+MUCH_READ = Load(
+    purchases=3, returns=0, redemptions=2, checkouts=0, rewards=0, transfers=0, readers=8
+)
+WITH_REWARDS = Load(
+    purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, transfers=0, readers=0
+)
+WITH_TRANSFERS = Load(purchases=1, returns=0, redemptions=0, checkouts=0, rewards=0, transfers=6)
 BROKEN = (Violation, AssertionError, Stuck, LookupError, ValueError)
 """How a broken history shows: a check, an assertion of the ledger, no progress, a row not there."""
 
@@ -75,8 +80,9 @@ GUARDS = (
     Guard("token on reads", removals.tokens, MUCH_READ),
     Guard("highest position served", removals.served, MUCH_READ),
     Guard("halt on another record at position - 1", removals.another_log),
-    Guard("account guard on redemptions", removals.redemption_guard),
+    Guard("account guard on cash off and holds", removals.cash_off_guard),
     Guard("account guard on rewards", removals.reward_guard),
+    Guard("account guard on transfers", removals.transfer_guard, WITH_TRANSFERS),
     Guard("points only for a unit", removals.unit_taken, WITH_REWARDS),
     Guard("state of a claim", removals.claim_is_open, WITH_REWARDS),
     Guard("errands found in the rows", removals.errand_in_rows, WITH_REWARDS),

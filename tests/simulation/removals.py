@@ -3,6 +3,7 @@
 The product has no switches for that.
 """
 
+import builtins
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
@@ -21,10 +22,10 @@ from shared.events import ids
 from shared.events.base import POINTS_MAX
 from shared.events.ids import Cause
 from shared.events.rewards import ConcludeReward
-from shared.ledger import decide, rewards
+from shared.ledger import cash_off, rewards, transferring
 from shared.ledger.claims import ClaimState
 from shared.ledger.covering import Short, allocate
-from shared.program.redemption import cash_off
+from shared.program import redemption
 from shared.stream import opening, records, turn
 from shared.stream.log import Place
 from shared.stream.memory import MemoryStore
@@ -44,7 +45,8 @@ class Removal:
         self._stack = stack
 
     def put(self, where: object, name: str, other: object) -> None:
-        """`other` stands where `name` stood."""
+        """`other` stands where `name` stood; there must have been something."""
+        assert hasattr(where, name) or hasattr(builtins, name), f"{where} has no {name}"
         self._stack.enter_context(replaced(where, name, other))
 
 
@@ -265,26 +267,31 @@ def _unmarked(position: Position) -> dict[str, Any]:
     return {topic: mark._replace(mark=None) for topic, mark in position.inputs.items()}
 
 
-def _pretended(spendable: Any, points: int) -> Any:
+def _pretended(spendable: Any, points: int, *limits: int) -> Any:
     """A debit takes what there is, as if it were enough."""
     lots = list(spendable)
-    found = allocate(lots, points)
-    return allocate(lots, found.available) if isinstance(found, Short) else found
+    found = allocate(lots, points, *limits)
+    return allocate(lots, found.available, *limits) if isinstance(found, Short) else found
 
 
-def redemption_guard(removal: Removal) -> None:
-    """A redemption takes what there is, and pretends that it was enough."""
+def cash_off_guard(removal: Removal) -> None:
+    """A redemption or a hold takes what there is, and pretends that it was enough."""
 
     def generous(rules: Any, asked: int, _available: int, order_minor: int | None) -> Any:
-        return cash_off(rules, asked, POINTS_MAX, order_minor)
+        return redemption.cash_off(rules, asked, POINTS_MAX, order_minor)
 
-    removal.put(decide, "cash_off", generous)
-    removal.put(decide, "allocate", _pretended)
+    removal.put(cash_off, "cash_off", generous)
+    removal.put(cash_off, "allocate", _pretended)
 
 
 def reward_guard(removal: Removal) -> None:
     """A reward takes what there is, and pretends that it was enough."""
     removal.put(rewards, "allocate", _pretended)
+
+
+def transfer_guard(removal: Removal) -> None:
+    """A transfer takes what there is, and pretends that it was enough."""
+    removal.put(transferring, "allocate", _pretended)
 
 
 def unit_taken(removal: Removal) -> None:
