@@ -16,7 +16,7 @@ EVENTS ?= 100000
 # which histories: make simulate SEEDS=10000 FROM=5000
 SEEDS ?= 1000
 FROM ?= 0
-# what is changed: make mutants OF='shared.chain.*'; all of it without
+# what is changed: make mutants OF='shared/chain shared/ledger/holds.py'; all of it without
 OF ?=
 MUTMUT := build/mutmut
 # further arguments for pytest: make test ARGS="-k lots -x"; each worker has servers of its own
@@ -56,10 +56,9 @@ simulate: dev ## the seeded simulation of the whole system (SEEDS=1000 FROM=0)
 guards: dev ## take away each guard of the protocol; print how many seeds it takes to show
 	@$(PY) -m tests.simulation.guards
 
-mutants: dev ## change the pure packages: which changes does no test see? (OF='shared.chain.*')
+mutants: dev ## change the pure packages: which changes does no test see? (OF=shared/ledger/holds.py)
 	@$(PY) -m pip install --quiet --upgrade --target $(MUTMUT) mutmut==3.8.1
-	@PYTHONPATH=$(MUTMUT) $(PY) -m mutmut run $(if $(OF),'$(OF)')
-	@PYTHONPATH=$(MUTMUT) $(PY) -m mutmut results
+	@$(PY) ops/mutate $(OF)
 
 torture: setup ## real servers and processes under faults (MINUTES=5 SEED=1), added to the page
 	@$(TESSERA) torture --minutes $(MINUTES) --seed $(SEED) \
@@ -97,6 +96,6 @@ lock: dev ## renew the lock files (UPGRADE=1: to the newest versions)
 	@ops/lock $(UPGRADE)
 
 clean: ## remove the environment and caches; the data in .tessera stays
-	@rm -rf mutants .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@rm -rf .import_linter_cache build dist
 	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

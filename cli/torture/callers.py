@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from cli.torture.exchanges import FINAL, Exchanges
 from cli.torture.journal import (
     GRANT_DOLLARS,
     GRANTS,
@@ -28,7 +29,6 @@ from cli.torture.journal import (
 )
 
 TOKEN = "Tessera-Token"  # noqa: S105  (the name of a header)
-FINAL = {200, 409, 422}
 GRANTED = GRANTS * GRANT_DOLLARS
 UNANSWERED = (httpx.TransportError, AttributeError)
 """The client takes the name of a socket that may be gone as soon as it is connected."""
@@ -40,6 +40,7 @@ EVENTS_AT_ONCE = 20
 SPENDERS = 25
 """Shoppers that redeem, beside the savers: they may have too little."""
 REPEATED, TWICE_AT_ONCE, ANOTHER_BODY, POSTED = 0.08, 0.06, 0.04, 0.15
+HELD, REWARDED = 0.15, 0.15
 
 
 class Callers:
@@ -52,11 +53,13 @@ class Callers:
         self.client = httpx.AsyncClient(
             timeout=REQUEST_SECONDS, trust_env=False, limits=httpx.Limits(max_connections=64)
         )
+        self.exchanges = Exchanges(self.until_final, journal)
 
     async def run(self, tills: int, readers: int, stop: asyncio.Event) -> None:
         """Until `stop` is set; then everything that was begun is answered."""
         async with self.client:
             await asyncio.gather(
+                self.exchanges.deliver(random.Random(self.seed)),  # noqa: S311
                 *(self._till(number, stop) for number in range(tills)),
                 *(self._reader(number, stop) for number in range(readers)),
             )
@@ -70,9 +73,10 @@ class Callers:
             self.journal.counts["requests without an answer"] += 1
             return None
 
-    async def _until_final(
+    async def until_final(
         self, drawn: random.Random, method: str, path: str, final: set[int], **what: Any
     ) -> httpx.Response:
+        """The answer, however often it takes to ask for it."""
         while True:
             answer = await self._sent(drawn, method, path, **what)
             if answer is not None and answer.status_code in final:
@@ -104,8 +108,13 @@ class Callers:
                     if drawn.random() < 0.6  # noqa: PLR2004
                     else f"m{drawn.randrange(SPENDERS)}"
                 )
-                mine.append((member, key))
-                await self._redeem(drawn, member, key)
+                if luck > 1 - HELD:
+                    await self.exchanges.check_out(drawn, member, key)
+                elif luck > 1 - HELD - REWARDED:
+                    await self.exchanges.take(drawn, member, key)
+                else:
+                    mine.append((member, key))
+                    await self._redeem(drawn, member, key)
 
     async def _redeem(self, drawn: random.Random, member: str, key: str) -> None:
         points = drawn.randrange(1, 40) if member.startswith("saver") else drawn.randrange(1, 900)
@@ -123,7 +132,7 @@ class Callers:
     async def _asked(
         self, drawn: random.Random, member: str, key: str, points: int
     ) -> httpx.Response:
-        answer = await self._until_final(
+        answer = await self.until_final(
             drawn,
             "POST",
             f"/v1/programs/{PROGRAM}/members/{member}/redemptions",
@@ -138,7 +147,7 @@ class Callers:
         self, drawn: random.Random, member: str, answer: httpx.Response
     ) -> None:
         """I10: a read with the answer's token shows it. A saver's balance only goes down."""
-        read = await self._until_final(
+        read = await self.until_final(
             drawn,
             "GET",
             f"/v1/programs/{PROGRAM}/members/{member}",
@@ -155,7 +164,7 @@ class Callers:
         """A key that was answered: the same again, or another body under it (I6)."""
         points = self.journal.points[member, key]
         if drawn.random() < ANOTHER_BODY / REPEATED:
-            answer = await self._until_final(
+            answer = await self.until_final(
                 drawn,
                 "POST",
                 f"/v1/programs/{PROGRAM}/members/{member}/redemptions",
@@ -180,7 +189,7 @@ class Callers:
             {"type": "retail.purchase.v1", **json.loads(purchase(event, self.journal.began))}
             for event in events
         ]
-        await self._until_final(drawn, "POST", "/v1/events", {202}, json=told)
+        await self.until_final(drawn, "POST", "/v1/events", {202}, json=told)
         self.journal.events[Channel.HTTP] += EVENTS_AT_ONCE
 
     # the bank
@@ -221,7 +230,8 @@ class Callers:
             told["earned"] - told["redeemed"] - told["expired"] - told["clawed_back"]
             != told["balance"],
             min(told["available"], told["held"], told["pending"], told["deficit"]) < 0,
-            member.startswith("saver") and told["available"] + told["redeemed"] != GRANTED,
+            member.startswith("saver")
+            and told["available"] + told["held"] + told["redeemed"] != GRANTED,
         ]
         if any(wrong):
             self.journal.find("sums of an answer are wrong", json.dumps(told))

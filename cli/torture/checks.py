@@ -10,7 +10,9 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -25,9 +27,24 @@ from shared.stream.log import Bounds, Place
 
 ROWS = 5_000
 EXAMPLES_MAX = 5
-REBUILT = {"redeem": ("decision", "account", "lot", "debit"), "earn": ("decision",)}
+EARNED = "loyalty.points.earned.v1"
+REBUILT = {
+    "redeem": ("decision", "account", "lot", "debit", "claim", "code", "transfer"),
+    "earn": ("decision",),
+}
 SUMS = "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM {} t"
-STATUS_OF = {"loyalty.points.redeemed.v1": 200, "loyalty.redemption.refused.v1": 409}
+STATUS_OF = {
+    "loyalty.points.redeemed.v1": 200,
+    "loyalty.redemption.refused.v1": 409,
+    "loyalty.points.held.v1": 200,
+    "loyalty.hold.captured.v1": 200,
+    "loyalty.hold.released.v1": 200,
+    "loyalty.request.refused.v1": 409,
+    "loyalty.reward.issued.v1": 200,
+    "loyalty.reward.refused.v1": 409,
+}
+OF_TWO_ACCOUNTS = ("loyalty.reward.issued.v1", "loyalty.reward.refused.v1")
+"""Last words, whose cause is not the request."""
 
 
 class Checked(NamedTuple):
@@ -80,6 +97,7 @@ class Checks:
             await self.events(),
             await self.accounts(),
             await self.answers(),
+            await self.stock(),
             await self.poison(),
             await self._verified(),
             *[await self._rebuilt(service) for service in REBUILT],
@@ -100,7 +118,9 @@ class Checks:
         missing = {event.receipt for event in self.journal.acknowledged()}
         async with self._connected() as connection, connection.transaction():
             rows = connection.cursor(
-                "SELECT receipt_id, account, points FROM earn.decision", prefetch=ROWS
+                "SELECT receipt_id, account, points FROM earn.decision WHERE type = $1",
+                EARNED,
+                prefetch=ROWS,
             )
             async for receipt, account, points in rows:
                 found.looked_at += 1
@@ -115,28 +135,54 @@ class Checks:
         return found.checked
 
     async def accounts(self) -> Checked:
-        """Each account has what was bought and has spent what was answered."""
-        found = Found("every account has earned and spent what the journal says", "I2 I3 I4")
+        """Each account has what was bought, less what was returned and what was spent."""
+        found = Found("every account has earned, spent and lost what the journal says", "I2 I3 I4")
         earned: Counter[str] = Counter()
-        spent: Counter[str] = Counter()
+        lost: Counter[str] = Counter()
         for event in self.journal.acknowledged():
             earned[event.member] += event.dollars
-        for (member, _), answer in self.journal.answers.items():
-            spent[member] += answer.told["points"] if answer.status == 200 else 0  # noqa: PLR2004
+            lost[event.member] += event.dollars * event.is_returned
+        spent = self.journal.spent()
         statement = (
-            "SELECT key, earned, redeemed, expired, clawed_back, free, due, held "
-            "FROM redeem.account"
+            "SELECT key, earned, redeemed, expired, clawed_back, free + held - due "
+            "FROM redeem.account WHERE key NOT LIKE '%:~%'"
         )
         async with self._connected() as connection:
             for key, *told in await connection.fetch(statement):
                 found.looked_at += 1
                 member = key.partition(":")[2]
-                due = [earned[member], spent[member], 0, 0, earned[member] - spent[member], 0, 0]
+                left = earned[member] - spent[member] - lost[member]
+                due = [earned[member], spent[member], 0, lost[member], left]
                 if told != due:
                     found.find(f"{key} has {told}, not {due}")
                 earned.pop(member, None)
         for member in earned:
             found.find(f"{member} has no account")
+        return found.checked
+
+    async def stock(self) -> Checked:
+        """Each unit is in stock or with one member who has paid for it."""
+        found = Found("every unit is in stock, or with one member who was told of it", "I4 I5")
+        put = self.journal.counts["units put in stock"]
+        told = Counter(
+            answer.told["code"]
+            for answer in self.journal.answers.values()
+            if answer.status == HTTPStatus.OK and "code" in answer.told
+        )
+        async with self._connected() as connection:
+            stock = await connection.fetchrow(
+                "SELECT free, redeemed, expired FROM redeem.account WHERE key LIKE '%:~%'"
+            )
+            issued = await connection.fetch("SELECT code FROM redeem.claim WHERE state = 'issued'")
+        found.looked_at = put + len(issued)
+        there = (0, 0, 0) if stock is None else tuple(stock)
+        expected = (put - told.total(), told.total(), 0)
+        if there != expected:
+            found.find(f"the stock has {there}, not {expected}")
+        for code, count in (told - Counter(dict.fromkeys(told, 1))).items():
+            found.find(f"{code} was given to {count + 1} members")
+        if sorted(told) != sorted(code for (code,) in issued):
+            found.find(f"{len(issued)} rewards are issued, {told.total()} were answered")
         return found.checked
 
     async def answers(self) -> Checked:
@@ -147,19 +193,20 @@ class Checks:
         asked = {
             command_cause(f"{PROGRAM}:{member}", key).id: answer
             for (member, key), answer in self.journal.answers.items()
-        }
+        } | self.journal.releases
         statement = "SELECT cause, type, fact FROM redeem.decision WHERE type = ANY($1)"
         async with self._connected() as connection, connection.transaction():
             async for cause, kind, fact in connection.cursor(
                 statement, list(STATUS_OF), prefetch=ROWS
             ):
                 found.looked_at += 1
-                answer = asked.pop(cause, None)
+                told = json.loads(fact)
+                request = UUID(told["redemption_id"]) if kind in OF_TWO_ACCOUNTS else cause
+                answer = asked.pop(request, None)
                 if answer is None:
                     found.find(f"{kind} {cause} was never answered")
                 elif answer.status != STATUS_OF[kind] or (
-                    answer.status == 200  # noqa: PLR2004
-                    and answer.told["points"] != json.loads(fact)["points"]
+                    answer.status == HTTPStatus.OK and answer.told["points"] != told["points"]
                 ):
                     found.find(f"{kind} {fact} was answered with {answer}")
         for cause, answer in asked.items():

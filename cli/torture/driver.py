@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from cli.stack.progress import Progress
-from cli.torture.journal import Channel, Event, Journal, purchase
+from cli.torture.journal import Channel, Event, Journal, purchase, returned
 from shared.events.topics import PURCHASES
 from shared.stream.kafka import producer
 
@@ -28,8 +28,9 @@ LOOK_SECONDS_MAX = 10.0
 RETRY_SECONDS = 0.2
 SEND_SECONDS = 20.0
 IDLE_SECONDS = 0.02
-TYPE = [("ce_type", b"retail.purchase.v1")]
+PURCHASE, RETURN = b"retail.purchase.v1", b"retail.return.v1"
 REPEATED, REPEATED_AS_NEW, CONTRADICTED, POISONED, KEPT_BACK = 0.02, 0.01, 0.003, 0.005, 0.03
+RETURNED_TWICE = 0.2
 RECENT = 4_000
 POISON: tuple[Callable[[bytes], bytes], ...] = (
     lambda whole: whole[:-9],
@@ -49,6 +50,7 @@ class Sent(NamedTuple):
     value: bytes
     kind: str
     event: Event | None = None
+    type: bytes = PURCHASE
 
 
 class Driver:
@@ -93,21 +95,29 @@ class Driver:
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
             events, kept = kept, []
+            returns: list[Event] = []
             if not stop.is_set():
                 first = upcoming[partition]
                 upcoming[partition] += BATCH * partitions
                 for number in range(first, upcoming[partition], partitions):
                     later = drawn.random() < KEPT_BACK
-                    (kept if later else events).append(Event(Channel.KAFKA, number))
-            batch = self._batch(drawn, events, known)
+                    event = Event(Channel.KAFKA, number)
+                    (kept if later else events).append(event)
+                    returns += [event] * event.is_returned
+            batch = self._batch(drawn, events, known, returns)
             await self._until_acknowledged(partition, batch)
             self.journal.records["kept back"] += len(kept)
             known = [*known, *events][-RECENT:]
 
-    def _batch(self, drawn: random.Random, events: list[Event], known: list[Event]) -> list[Sent]:
-        """Records of new events, of known ones once more, and poison; in no order."""
+    def _batch(
+        self, drawn: random.Random, events: list[Event], known: list[Event], returns: list[Event]
+    ) -> list[Sent]:
+        """Records of new events, of known ones once more, returns, and poison; in no order."""
         began = self.journal.began
         batch = [Sent(purchase(event, began), "purchase", event) for event in events]
+        for event in returns:
+            back = Sent(returned(event, began), "return", type=RETURN)
+            batch += [back, back] if drawn.random() < RETURNED_TWICE else [back]
         for _ in events:
             luck = drawn.random()
             if luck < REPEATED and known:
@@ -191,7 +201,9 @@ async def _appended(producing: AIOKafkaProducer, partition: int, batch: list[Sen
     """Append a batch as one; its first offset."""
     packed: Any = producing.create_batch()
     for sent in batch:
-        added = packed.append(key=b"till", value=sent.value, timestamp=None, headers=TYPE)
+        added = packed.append(
+            key=b"till", value=sent.value, timestamp=None, headers=[("ce_type", sent.type)]
+        )
         assert added is not None, "a batch of the driver fits one of Kafka"
     packed.close()
     first: int = (

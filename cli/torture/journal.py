@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, NamedTuple
+from uuid import UUID
 
 PROGRAM = "bank"
 SHOPPERS = 1_500
@@ -19,6 +21,11 @@ SAVERS = 40
 GRANTS = 4
 GRANT_DOLLARS = 250_000
 DOLLARS_MAX = 37
+RETURNED_EVERY, RETURNED = 40, 7
+"""Of so many purchases over Kafka one is returned whole: the one with this remainder."""
+STOCK_DELIVERIES, UNITS = 10, 10
+"""Units of the reward that are there, all in all: fewer than are wanted."""
+REWARD = "mug"
 LATE_EVERY = 50
 LATE = timedelta(days=200)
 FINDINGS_MAX = 50
@@ -55,6 +62,11 @@ class Event(NamedTuple):
         """For how much, which is what it is worth in points."""
         return GRANT_DOLLARS if self.channel is Channel.GRANT else 1 + self.number % DOLLARS_MAX
 
+    @property
+    def is_returned(self) -> bool:
+        """Whether it is taken back, all of it."""
+        return self.channel is Channel.KAFKA and self.number % RETURNED_EVERY == RETURNED
+
     @staticmethod
     def of(receipt: str) -> "Event":
         """The event of a receipt. Raises ValueError."""
@@ -71,6 +83,16 @@ def purchase(event: Event, began: datetime, *, copy: int = 0, extra_dollars: int
         f'"member":"{event.member}","receipt_id":"{event.receipt}","occurred_at":"'
         f'{at:%Y-%m-%dT%H:%M:%SZ}","currency":"USD",'
         f'"lines":[{{"line_id":"1","sku":"s","amount_minor":{cents}}}]}}'
+    ).encode()
+
+
+def returned(event: Event, began: datetime) -> bytes:
+    """The return of a whole purchase, as it is published."""
+    return (
+        f'{{"event_id":"{event.receipt}-back","source":"till","brand":"{PROGRAM}",'
+        f'"member":"{event.member}","receipt_id":"{event.receipt}","occurred_at":"'
+        f'{began:%Y-%m-%dT%H:%M:%SZ}","currency":"USD",'
+        f'"lines":[{{"line_id":"1","quantity":1,"amount_minor":{100 * event.dollars}}}]}}'
     ).encode()
 
 
@@ -105,6 +127,10 @@ class Journal:
     """By member and idempotency key."""
     points: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many points each key asked for."""
+    holds: set[tuple[str, str]] = field(default_factory=set)
+    """Keys that set points aside: what they ask for is not spent by them."""
+    releases: dict[UUID, Answer] = field(default_factory=dict)
+    """By the identity of the release, which has no key."""
     counts: Counter[str] = field(default_factory=Counter)
     """What callers and readers have done."""
     findings: list[str] = field(default_factory=list)
@@ -117,6 +143,14 @@ class Journal:
         for first, end in self.upcoming.items():
             numbers = range(first, end, len(self.upcoming))
             yield from (Event(Channel.KAFKA, number) for number in numbers)
+
+    def spent(self) -> Counter[str]:
+        """By member, the points of all answers that spent some."""
+        spent: Counter[str] = Counter()
+        for (member, key), answer in self.answers.items():
+            if answer.status == HTTPStatus.OK and (member, key) not in self.holds:
+                spent[member] += answer.told["points"]
+        return spent
 
     def find(self, what: str, detail: str) -> None:
         """Something was seen that must not be."""

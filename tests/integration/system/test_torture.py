@@ -45,6 +45,7 @@ class Rest:
             await checks.events(),
             await checks.accounts(),
             await checks.answers(),
+            await checks.stock(),
             await checks.poison(),
         ]
 
@@ -90,7 +91,12 @@ def poison_that_is_nowhere(journal: Journal) -> None:
     journal.poison.add((0, 10_000))
 
 
-EVENT, ACCOUNT, ANSWER, POISON = "every acknowledged", "every account", "every answer", "poison"
+def a_unit_that_is_nowhere(journal: Journal) -> None:
+    journal.counts["units put in stock"] += 1
+
+
+EVENT, ACCOUNT, ANSWER = "every acknowledged", "every account", "every answer"
+UNIT, POISON = "every unit", "poison"
 LIES: Mapping[Callable[[Journal], None], set[str]] = {
     one_more_event: {EVENT, ACCOUNT},
     one_event_less: {EVENT, ACCOUNT},
@@ -98,13 +104,14 @@ LIES: Mapping[Callable[[Journal], None], set[str]] = {
     an_answer_forgotten: {ANSWER},
     another_amount: {ACCOUNT, ANSWER},
     poison_that_is_nowhere: {POISON},
+    a_unit_that_is_nowhere: {UNIT},
 }
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_truth_is_found_to_be_true(rest: Rest):
     checked = await rest.checked(rest.journal)
-    assert [one.examples for one in checked] == [[], [], [], []]
+    assert [one.examples for one in checked] == [[]] * 5
     assert [one.looked_at for one in checked[:3]] == [EVENTS, EVENTS, 2]
 
 
@@ -116,7 +123,9 @@ async def test_whatever_differs_from_the_journal_is_found(
     journal = copy.deepcopy(rest.journal)
     lie(journal)
     wrong = [one.says for one in await rest.checked(journal) if one.wrong]
-    assert {word for word in (EVENT, ACCOUNT, ANSWER, POISON) if _told(word, wrong)} == LIES[lie]
+    assert {word for word in (EVENT, ACCOUNT, ANSWER, UNIT, POISON) if _told(word, wrong)} == LIES[
+        lie
+    ]
 
 
 def _told(word: str, wrong: list[str]) -> bool:

@@ -27,7 +27,8 @@ from shared.chain.link import (
     link,
 )
 
-GENESIS = genesis("ledger", "loyalty.points.v1", 3, 8, "redeem")
+CHAIN = ("ledger", "loyalty.points.v1", 3, 8, "redeem")
+GENESIS = genesis(*CHAIN)
 HEADERS: list[Header] = [("ce_id", b"1"), ("ce_type", b"t"), ("body", b""), ("src", b"a/0/7")]
 VALUE = b'{"points":5}'
 
@@ -82,7 +83,7 @@ def test_time_never_goes_back_inside_a_chain():
 def test_the_hash_is_the_one_that_was_published():
     """Golden: another hash for the same record would make every ledger void."""
     record, after = link(GENESIS, HEADERS, VALUE, 1_000)
-    assert GENESIS.hash.hex() == (
+    assert genesis(*CHAIN).hash.hex() == (
         "80e0724d6fa74f0c444141133bd04b4e8950c4dcbb93bf3df5caa4fd844d12da"
     )
     assert after.hash.hex() == "91d99498d5c563e12e1e2ab35a60816b8664f544c118d19894891313168038ce"
@@ -249,17 +250,29 @@ def test_no_record_at_all_makes_a_reader_fail(
 @pytest.mark.parametrize(
     "other",
     [
-        genesis("ledger2", "loyalty.points.v1", 3, 8, "redeem"),
-        genesis("ledger", "loyalty.awards.v1", 3, 8, "redeem"),
-        genesis("ledger", "loyalty.points.v1", 4, 8, "redeem"),
-        genesis("ledger", "loyalty.points.v1", 3, 16, "redeem"),
-        genesis("ledger", "loyalty.points.v1", 3, 8, "earn"),
+        ("ledger2", "loyalty.points.v1", 3, 8, "redeem"),
+        ("ledger", "loyalty.awards.v1", 3, 8, "redeem"),
+        ("ledger", "loyalty.points.v1", 4, 8, "redeem"),
+        ("ledger", "loyalty.points.v1", 3, 16, "redeem"),
+        ("ledger", "loyalty.points.v1", 3, 8, "earn"),
     ],
     ids=["ledger", "topic", "partition", "partitions", "writer"],
 )
-def test_chains_that_differ_in_anything_never_share_a_genesis(other: Head):
-    assert other.hash != GENESIS.hash
-    assert other[1:] == GENESIS[1:] == (0, 0)
+def test_chains_that_differ_in_anything_never_share_a_genesis(
+    other: tuple[str, str, int, int, str],
+):
+    assert genesis(*other).hash != genesis(*CHAIN).hash
+    assert genesis(*other)[1:] == (0, 0)
+
+
+def test_the_fingerprint_is_the_one_that_was_stored():
+    """Golden: with another one every service would halt, since its log seems to be another."""
+    told = fingerprint(b"key", None, [("name", b"content")])
+    assert told.hex() == "8d676cbf4041f97ce85d0f06053289c0"
+
+
+def test_names_of_headers_are_told_apart():
+    assert fingerprint(None, b"", [("one", b"")]) != fingerprint(None, b"", [("two", b"")])
 
 
 @given(st.tuples(*[st.none() | st.binary(max_size=3)] * 2, HEADER_LISTS), st.data())
