@@ -56,7 +56,7 @@ simulate: dev ## the seeded simulation of the whole system (SEEDS=1000 FROM=0)
 guards: dev ## take away each guard of the protocol; print how many seeds it takes to show
 	@$(PY) -m tests.simulation.guards
 
-mutants: dev ## change the pure packages: which changes does no test see? (OF=shared/ledger/holds.py)
+mutants: dev ## change the pure packages: what does no test see? (OF=shared/ledger/holds.py)
 	@$(PY) -m pip install --quiet --upgrade --target $(MUTMUT) mutmut==3.8.1
 	@$(PY) ops/mutate $(OF)
 
