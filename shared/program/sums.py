@@ -50,6 +50,8 @@ class Sum(NamedTuple):
     @property
     def largest(self) -> int:
         """The largest number of points in it."""
+        if self.desired is None and not self.also:
+            return self.points
         others = (number for each in self.also for number in (each.points, each.desired or 0))
         return max(self.points, self.desired or 0, *others)
 
