@@ -1,0 +1,80 @@
+"""In which order points are taken, and what facts and refusals tell besides the points."""
+
+import pytest
+
+from shared.events.facts import RefusalReason
+from shared.events.movements import HoldReleased, PointsClawedBack
+from shared.ledger.account import HoldState
+from shared.ledger.covering import covering_order
+from tests.stories import (
+    WHO,
+    at,
+    cancel_award,
+    capture,
+    earned,
+    give,
+    given,
+    hold,
+    named,
+    program,
+    redeem,
+    redemption,
+    release,
+    returned,
+)
+
+GIVING = program(transfers={"minimum": 1})
+IN_CENTS = program(points=100, minor=3)
+
+
+def test_active_points_cover_before_pending_ones_and_points_past_their_date_never():
+    account = given(
+        earned(10, "pending late", active=8, expires=9),
+        earned(10, "pending", active=5),
+        earned(10, "pending, and gone soon", active=5, expires=30),
+        earned(10, "active"),
+        earned(10, "active, and gone soon", expires=20),
+        earned(10, "active now", active=2, expires=40),
+        earned(10, "past its date", expires=1),
+        earned(10, "spent", expires=3),
+        redeem(10, on=1),
+    ).open_account
+    names = (
+        *("active, and gone soon", "active now", "active"),
+        *("pending, and gone soon", "pending", "pending late"),
+    )
+    order = covering_order(account.lots.values(), at(2))
+    assert [lot.lot_id for lot in order] == [named(name) for name in names]
+
+
+def test_of_points_given_away_the_last_ones_are_taken_back_first():
+    story = given(earned(100)).under(GIVING).given(give(30, "first"), give(30, "then"))
+    (fact,) = story.when(returned(50)).last
+    assert isinstance(fact, PointsClawedBack)
+    lost = [(loss.debit_id, loss.points) for clawed in fact.lots for loss in clawed.lost]
+    assert lost == [(redemption("then"), 10)]
+
+
+def test_a_pending_award_that_is_taken_back_says_who_why_and_under_which_program():
+    (fact,) = given(earned(40, active=5)).when(cancel_award()).last
+    assert isinstance(fact, PointsClawedBack)
+    assert {"actor": fact.actor, "reason": fact.reason} == WHO
+    assert fact.program_version == program().version
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "numbers"),
+    [
+        (350, RefusalReason.NOT_A_MULTIPLE, {"multiple": 100}),
+        (400, RefusalReason.LIMIT_REACHED, {"limit": 300}),
+    ],
+)
+def test_a_capture_that_is_refused_says_what_was_asked_and_what_there_is(asked, reason, numbers):
+    held = given(earned(900)).under(IN_CENTS).given(hold(300))
+    held.when(capture(asked)).then_refused(reason, asked=asked, **numbers)
+
+
+def test_a_hold_that_was_let_go_is_released():
+    story = given(earned(100), hold(60)).when(release())
+    assert isinstance(story.last[-1], HoldReleased)
+    assert story.open_account.debits[redemption("h")].state is HoldState.RELEASED
