@@ -115,11 +115,11 @@ class SimulatedInputs(MemoryInputs):
         super().assign(dict(sorted(positions.items())))
 
     async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
-        """See `Inputs.poll`; a batch may end anywhere."""
+        """See `Inputs.poll`; a batch may end anywhere, and a record be passed over."""
         limit = self.network.random.randint(1, limit)
         polled = await super().poll(limit, wait_ms)
         if polled:
-            return polled
+            return self._handed_out(polled)
         arrival: asyncio.Future[None] = self.network.loop.create_future()
         self.broker.polls[arrival] = self.positions
         idle = self.network.loop.call_later(IDLE_SECONDS, self.broker.arrived, arrival)
@@ -127,7 +127,19 @@ class SimulatedInputs(MemoryInputs):
         await arrival
         idle.cancel()
         await asyncio.sleep(self.network.delay())
-        return await super().poll(limit, wait_ms)
+        return self._handed_out(await super().poll(limit, wait_ms))
+
+    def _handed_out(self, polled: dict[Place, list[Record]]) -> dict[Place, list[Record]]:
+        """Now and then without a record, as long as the client is to hand out more of its place."""
+        for place, records in list(polled.items()):
+            if not self.network.chance(self.network.faults.skipped):
+                continue
+            passed_over = self.network.random.choice(records)
+            if passed_over.offset + 1 < len(self.broker.records[place]):
+                records.remove(passed_over)
+            if not records:
+                del polled[place]
+        return polled
 
 
 def _nothing() -> None:

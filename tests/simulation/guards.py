@@ -63,6 +63,7 @@ def hunt(guard: Guard, seeds_max: int = SEEDS_MAX) -> Found | None:
 
 
 GUARDS = (
+    Guard("whole polls", removals.whole_polls),
     Guard("hash link", removals.hash_link),
     Guard("head loaded with the state", removals.loaded_head),
     Guard("read-back before the answer", removals.read_back),

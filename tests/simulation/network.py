@@ -34,10 +34,12 @@ class Faults:
     cut: float = 0.02
     repeated: float = 0.1
     """How often a sender repeats an input that was acknowledged."""
+    skipped: float = 0.1
+    """How often a client passes over a record that it was to hand out."""
 
 
-CALM = Faults(0.0, 0.0, 0.0, 0.0, 0.0)
-BAD = Faults(0.2, 0.15, 0.2, 0.15, 0.3)
+CALM = Faults(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+BAD = Faults(0.2, 0.15, 0.2, 0.15, 0.3, 0.3)
 
 
 class Network:

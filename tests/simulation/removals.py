@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from services.earn.projection import Decided
+from services.intake import service
 from services.query.reading import BALANCES, Reader
 from services.query.redemptions import Redemptions
 from services.query.tokens import Served
@@ -48,6 +49,16 @@ class Removal:
         """`other` stands where `name` stood; there must have been something."""
         assert hasattr(where, name) or hasattr(builtins, name), f"{where} has no {name}"
         self._stack.enter_context(replaced(where, name, other))
+
+
+def whole_polls(removal: Removal) -> None:
+    """Whatever a poll hands out is taken for all there was."""
+
+    async def nothing(*_: object) -> None:
+        return
+
+    removal.put(turn, "check_whole", nothing)
+    removal.put(service, "check_whole", nothing)
 
 
 def hash_link(removal: Removal) -> None:
