@@ -1,12 +1,15 @@
 """In which order points are taken, and what facts and refusals tell besides the points."""
 
+from datetime import timedelta
+
 import pytest
 
 from shared.events.facts import RefusalReason
-from shared.events.movements import HoldReleased, PointsClawedBack
+from shared.events.movements import HoldReleased, PointsClawedBack, PointsHeld
 from shared.ledger.account import HoldState
 from shared.ledger.covering import covering_order
 from tests.stories import (
+    START,
     WHO,
     at,
     cancel_award,
@@ -78,3 +81,23 @@ def test_a_hold_that_was_let_go_is_released():
     story = given(earned(100), hold(60)).when(release())
     assert isinstance(story.last[-1], HoldReleased)
     assert story.open_account.debits[redemption("h")].state is HoldState.RELEASED
+
+
+BRIEF = program(holds={"open_most": 1, "longest": "1h"})
+
+
+def test_a_hold_beyond_a_limit_is_refused_with_the_limit():
+    story = given(earned(100)).under(BRIEF)
+    too_long = story.when(hold(10, "long", until=START + timedelta(seconds=3_601)))
+    numbers = {"limit": 3_600, "limit_of": "hold_seconds"}
+    too_long.then_refused(RefusalReason.LIMIT_REACHED, asked=10, **numbers)
+    longest = story.when(hold(10, "longest", until=START + timedelta(hours=1)))
+    assert isinstance(longest.last[-1], PointsHeld)
+    one_more = longest.when(hold(20, "one more", until=START + timedelta(minutes=1)))
+    one_more.then_refused(RefusalReason.LIMIT_REACHED, asked=20, limit=1, limit_of="open_holds")
+
+
+def test_a_hold_keeps_the_order_that_it_is_for():
+    (held,) = given(earned(100)).when(hold(10, order_minor=700)).last
+    assert isinstance(held, PointsHeld)
+    assert held.order_minor == 700
