@@ -184,7 +184,9 @@ async def test_a_broker_that_refuses_says_why(kafka: str, topics: Sequence[Topic
 
 
 @pytest.mark.parametrize(
-    "bootstrap", [f"127.0.0.1:{free_port()}", "host.invalid:9092", "127.0.0.1:none"]
+    "bootstrap",
+    [f"127.0.0.1:{free_port()}", "host.invalid:9092", "127.0.0.1:none"],
+    ids=["nobody listens", "no such host", "no port"],
 )
 async def test_a_kafka_that_cannot_be_reached_is_named_with_the_way_out(bootstrap: str):
     said = rf"'{bootstrap}' cannot be reached\. .*TESSERA_KAFKA"
