@@ -99,6 +99,7 @@ class AdjustmentMade(Outcome):
     points: int
     active_from: datetime | None = None
     expires_at: datetime | None = None
+    sliding: Annotated[bool, Field(description="Whether acts extend its date")] = False
     covers: list[Covering] = []
     allocation: list[LotShare] = []
     due: int = 0
