@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from services.earn.decide import refused
 from shared.events.activity import CustomActionRecorded
 from shared.events.facts import (
     ActivatedLot,
@@ -19,7 +20,6 @@ from shared.events.facts import (
     PointsEarned,
 )
 from shared.events.ids import Cause, cause, receipt_cause
-from shared.events.registry import TYPE_OF
 from shared.program.model import Program
 from shared.program.validity import Validity
 
@@ -55,11 +55,11 @@ def activated(
     """What the event makes active of an award; `program` is the version that the award names."""
     activity = recorded.activity
     if award is None or program is None:
-        return _refused(recorded, Refusal.AWARD_UNKNOWN, "no award of what it names is known")
+        return refused(recorded, Refusal.AWARD_UNKNOWN, "no award of what it names is known")
     waiting = [each for each in _waiting(award) if each[1].event == activity.action]
     if not waiting:
         detail = f"no points of it wait for {activity.action}"
-        return _refused(recorded, Refusal.NOTHING_WAITS, detail)
+        return refused(recorded, Refusal.NOTHING_WAITS, detail)
     lots = tuple(
         ActivatedLot(
             lot_id=lot_id,
@@ -72,7 +72,7 @@ def activated(
     )
     if not lots:
         last = max(until for _, _, until in waiting)
-        return _refused(recorded, Refusal.TOO_LATE, f"they waited until {last.isoformat()}")
+        return refused(recorded, Refusal.TOO_LATE, f"they waited until {last.isoformat()}")
     return AwardActivated(
         account=recorded.account,
         activation_id=of.id,
@@ -99,14 +99,3 @@ def _waiting(award: PointsEarned) -> Iterator[tuple[UUID, Awaits, datetime]]:
 def _validity(program: Program, awaits: Awaits) -> Validity:
     rules = (rule for rule in program.earn.rules if rule.rule == awaits.rule)
     return Validity(program, next(rules, None))
-
-
-def _refused(recorded: CustomActionRecorded, reason: Refusal, detail: str) -> ActivityRefused:
-    return ActivityRefused(
-        account=recorded.account,
-        activity_type=TYPE_OF[type(recorded)],
-        source=recorded.activity.source,
-        event_id=recorded.activity.event_id,
-        reason=reason.value,
-        detail=detail,
-    )

@@ -46,17 +46,17 @@ def decide(
     """
     if program is None:
         at = recorded.activity.occurred_at.isoformat()
-        return _refused(recorded, Refusal.NO_PROGRAM_IN_FORCE, f"no version counts at {at}")
+        return refused(recorded, Refusal.NO_PROGRAM_IN_FORCE, f"no version counts at {at}")
     activity = recorded.activity
     if not isinstance(activity, Rewarded) or not rewards(program, activity):
         detail = f"no rule of version {program.version} is about it"
-        return _refused(recorded, Refusal.NOT_IN_PROGRAM, detail)
+        return refused(recorded, Refusal.NOT_IN_PROGRAM, detail)
     if activity.brand not in program.brands:
         detail = f"{activity.brand} is not in version {program.version}"
-        return _refused(recorded, Refusal.OTHER_BRAND, detail)
+        return refused(recorded, Refusal.OTHER_BRAND, detail)
     worth = award(program, activity, past_of(counters(program, activity)))
     if isinstance(worth, OutOfRange):
-        return _refused(recorded, Refusal.OUT_OF_RANGE, worth.detail)
+        return refused(recorded, Refusal.OUT_OF_RANGE, worth.detail)
     return _earned(recorded, activity, program, worth, cause)
 
 
@@ -109,7 +109,8 @@ def _earned(
     )
 
 
-def _refused(recorded: ActivityRecorded, reason: Refusal, detail: str) -> ActivityRefused:
+def refused(recorded: ActivityRecorded, reason: StrEnum, detail: str) -> ActivityRefused:
+    """An activity of which nothing comes, and why."""
     return ActivityRefused(
         account=recorded.account,
         activity_type=TYPE_OF[type(recorded)],

@@ -10,7 +10,7 @@ from uuid import UUID
 from shared.events.commands import ConfirmAward, ExtendLot, ReinstateLot
 from shared.events.facts import ActivatedLot, AwardActivated, RefusalReason
 from shared.events.movements import AwardConfirmed, LotExtended, LotReinstated, RequestRefused
-from shared.ledger.account import Account, InvariantError, in_utc
+from shared.ledger.account import Account, InvariantError, Lot, in_utc
 from shared.ledger.covering import coverings
 from shared.ledger.draft import Draft
 from shared.ledger.refusing import Refusing
@@ -102,13 +102,10 @@ def confirm(
     account: Account | None, command: ConfirmAward, t: datetime
 ) -> AwardConfirmed | RequestRefused:
     """A pending lot that is active from now on, or why not. Needs the lot."""
-    refusing = Refusing(command, command.lot_id)
-    found = refusing.lot_of(account)
+    found = _pending(account, Refusing(command, command.lot_id), t)
     if isinstance(found, RequestRefused):
         return found
     account, lot = found
-    if lot.active_from <= t or lot.is_past(t):
-        return refusing.because(RefusalReason.LOT_NOT_PENDING)
     return AwardConfirmed(
         account=account.key,
         lot_id=lot.lot_id,
@@ -120,6 +117,19 @@ def confirm(
     )
 
 
+def _pending(
+    account: Account | None, refusing: Refusing, t: datetime
+) -> tuple[Account, Lot] | RequestRefused:
+    """The lot that is asked about, which is not active yet; or why not."""
+    found = refusing.lot_of(account)
+    if isinstance(found, RequestRefused):
+        return found
+    _, lot = found
+    if lot.active_from <= t or lot.is_past(t):
+        return refusing.because(RefusalReason.LOT_NOT_PENDING)
+    return found
+
+
 def activate(
     account: Account | None, event: AwardActivated, of: ActivatedLot, t: datetime
 ) -> AwardConfirmed | RequestRefused:
@@ -128,13 +138,10 @@ def activate(
     It is refused if it is active, or gone, already: an event that comes too late brings nothing
     back.
     """
-    refusing = Refusing(event, of.lot_id)
-    found = refusing.lot_of(account)
+    found = _pending(account, Refusing(event, of.lot_id), t)
     if isinstance(found, RequestRefused):
         return found
     account, lot = found
-    if lot.active_from <= t or lot.is_past(t):
-        return refusing.because(RefusalReason.LOT_NOT_PENDING)
     return AwardConfirmed(
         account=account.key,
         lot_id=lot.lot_id,
