@@ -136,6 +136,15 @@ def test_points_are_gone_when_nothing_comes_in_time_sweep_or_no_sweep():
     assert is_clean(shop)
 
 
+def test_the_last_minute_of_the_window_is_in_time_and_its_end_is_too_late():
+    shop = Shop(delivered()).on("2026-03-02").sells("ann", 10_000).sells("bob", 10_000)
+    shop.on("2026-04-01T23:59").does("ann", "delivered", receipt_id="receipt-1")
+    shop.has("ann", pending=0, available=100)
+    shop.on("2026-04-02T00:00").does("bob", "delivered", receipt_id="receipt-2").refuses("too_late")
+    shop.has("bob", pending=0, available=0, expired=100)
+    assert is_clean(shop)
+
+
 def test_points_are_active_anyway_where_the_program_says_so():
     shop = Shop(delivered("activated")).on("2026-03-02").sells("ann", 10_000, 500)
     shop.has("ann", on="2026-04-01", pending=105).has("ann", on="2026-04-02", available=105)

@@ -340,6 +340,12 @@ MOVED: list[tuple[str, Story, Step, RefusalReason]] = [
     ),
     ("confirm none", given(earned(1)), confirm("L9"), RefusalReason.LOT_UNKNOWN),
     ("confirm what is active", given(earned(1)), confirm(), RefusalReason.LOT_NOT_PENDING),
+    (
+        "confirm what is gone before it is active",
+        given(earned(1, active=9, expires=5)),
+        confirm(on=6),
+        RefusalReason.LOT_NOT_PENDING,
+    ),
     ("take back none", given(earned(1)), cancel_award("L9"), RefusalReason.LOT_UNKNOWN),
     ("take back what is active", given(earned(1)), cancel_award(), RefusalReason.LOT_NOT_PENDING),
     (
