@@ -64,7 +64,7 @@ def activated(
         ActivatedLot(
             lot_id=lot_id,
             expires_at=_validity(program, awaits).activated(
-                award.occurred_at, activity.occurred_at
+                award.occurred_at, activity.occurred_at, award.enrolled_on
             ),
         )
         for lot_id, awaits, until in waiting

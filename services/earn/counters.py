@@ -6,6 +6,7 @@ a purchase whose award says nothing of visits counts as one. What counters count
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -87,10 +88,13 @@ class Counters:
         self._rows: dict[str, CounterRow] = {row.key: row for row in rows}
         self._changed: dict[str, CounterRow] = {}
 
-    def past(self, account: str, counters: Iterable[Counter]) -> Past:
-        """What these counters of an account stand at."""
+    def past(
+        self, account: str, counters: Iterable[Counter], enrolled_on: date | None = None
+    ) -> Past:
+        """The past of a member in which these counters stand as they do."""
         found = ((counter, self._rows.get(key_of(account, counter))) for counter in counters)
-        return Past({counter: Fraction(row.value) for counter, row in found if row is not None})
+        values = {counter: Fraction(row.value) for counter, row in found if row is not None}
+        return Past(values, enrolled_on=enrolled_on)
 
     def evolve(self, fact: PointsEarned | ReturnAssessed) -> None:
         """Add what a fact adds."""

@@ -105,6 +105,7 @@ def _earned(
         awaits=worth.awaits,
         extends=worth.extends,
         balance_cap=program.earn.balance_cap,
+        enrolled_on=worth.enrolled_on,
         **bought,
     )
 

@@ -4,15 +4,18 @@ An award keeps its purchase, so a return finds it by its receipt; what came back
 `receipts`. The same `Decided.evolve` folds live, at rebuild, in verification and in the simulator.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from services.earn.counters import COUNTED, COUNTER, OF_ACCOUNT, Counters
+from services.earn.enrolments import ENROLLED, ENROLMENT, Enrolments
 from services.earn.receipts import RECEIPT, RETURNED, Receipts
 from shared.events.base import instant
 from shared.events.facts import PointsEarned, ReturnAssessed, ReturnRefused, ReturnWaiting
 from shared.events.ids import Cause
+from shared.program.past import Counter, Past
 from shared.stream.service import Recorded
 from shared.stream.store import Lookup, Rows, Table, Writes
 
@@ -40,9 +43,9 @@ DECISION = Table(
     ("uuid", "text", "bigint", "text", "bytea", "timestamptz", "text", "text", "bigint", "text"),
     "cause",
 )
-TABLES = (DECISION, RECEIPT, COUNTER)
+TABLES = (DECISION, RECEIPT, COUNTER, ENROLMENT)
 KNOWN = Lookup(DECISION, "cause")
-LOOKUPS = (KNOWN, RETURNED, COUNTED, OF_ACCOUNT)
+LOOKUPS = (KNOWN, RETURNED, COUNTED, OF_ACCOUNT, ENROLLED)
 
 
 class Decided:
@@ -52,6 +55,7 @@ class Decided:
         self.known: dict[UUID, DecisionRow] = {row.cause: row for row in rows.get(KNOWN, ())}
         self.receipts = Receipts(rows.get(RETURNED, ()))
         self.counters = Counters([*rows.get(COUNTED, ()), *rows.get(OF_ACCOUNT, ())])
+        self.enrolments = Enrolments(rows.get(ENROLLED, ()))
         self.decisions: list[DecisionRow] = []
 
     def body_of(self, cause: Cause) -> bytes | None:
@@ -66,6 +70,10 @@ class Decided:
             return None
         return PointsEarned.model_validate_json(row.fact)
 
+    def past(self, account: str, counters: Sequence[Counter]) -> Past:
+        """What is known of a member, with these counters."""
+        return self.counters.past(account, counters, self.enrolments.on(account))
+
     def evolve(self, recorded: Recorded) -> None:
         """See `State.evolve`."""
         fact, value = recorded.fact, recorded.value.decode()
@@ -73,6 +81,7 @@ class Decided:
             self.counters.evolve(fact)
         told: tuple[str | None, str | None, int] = None, None, 0
         if isinstance(fact, PointsEarned):
+            self.enrolments.evolve(fact)
             told = fact.brand, fact.receipt_id, fact.points
         elif isinstance(fact, ReturnWaiting | ReturnAssessed | ReturnRefused):
             self.receipts.evolve(fact, value)
@@ -97,4 +106,5 @@ class Decided:
             DECISION: self.decisions,
             RECEIPT: self.receipts.changed(),
             COUNTER: self.counters.changed(),
+            ENROLMENT: self.enrolments.changed(),
         }

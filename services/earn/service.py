@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from services.earn import enrolments
 from services.earn.activations import about, activated, is_awaited
 from services.earn.counters import COUNTED, OF_ACCOUNT, of_facts, of_inputs
 from services.earn.decide import decide
@@ -80,7 +81,7 @@ class Earn:
         """Which of these activities are decided already, and the counters that they meet.
 
         Of returns, their purchases too, and all counters: those of the purchase's time go back. Of
-        events that points may wait for, their awards.
+        events that points may wait for, their awards. Enrolments, where some expiry counts by them.
         """
         recorded = [i.message for i in inputs if isinstance(i.message, ActivityRecorded)]
         bought, awaited, returned, accounts = [], list[UUID | None](), [], []
@@ -92,22 +93,28 @@ class Earn:
             elif isinstance(input.message, ReturnRecorded | VoidRecorded):
                 returned.append(receipt_of(as_waiting(input.message)))
                 accounts.append(input.account)
+        enrolled = enrolments.of_inputs(recorded, self.catalogue)
         return [
             Need(KNOWN, [*(input.cause.id for input in inputs), *returned, *filter(None, awaited)]),
             Need(RETURNED, [*bought, *returned]),
             Need(COUNTED, of_inputs(recorded, self.catalogue)),
             Need(OF_ACCOUNT, accounts),
+            *([Need(enrolments.ENROLLED, enrolled)] if enrolled else ()),
         ]
 
     def replay_needs(self, facts: Sequence[Recorded]) -> Sequence[Need]:
-        """The receipts of returns, and the counters that facts add to."""
+        """The receipts of returns, the counters that facts add to, enrolments that they tell."""
         returned = {
             receipt_of(recorded.fact)
             for recorded in facts
             if isinstance(recorded.fact, ReturnWaiting | ReturnAssessed | ReturnRefused)
         }
-        counted = of_facts(recorded.fact for recorded in facts)
-        return [Need(RETURNED, list(returned)), Need(COUNTED, counted)]
+        told = [recorded.fact for recorded in facts]
+        return [
+            Need(RETURNED, list(returned)),
+            Need(COUNTED, of_facts(told)),
+            Need(enrolments.ENROLLED, enrolments.of_facts(told)),
+        ]
 
     def state(self, rows: Rows) -> Decided:
         """The activities that are decided."""
@@ -141,7 +148,7 @@ class Earn:
             terms = self.catalogue.version(program, number)
             return activated(recorded, award, terms, cause)
         version = self.catalogue.version_at(program, recorded.activity.occurred_at)
-        return decide(recorded, version, cause, partial(state.counters.past, recorded.account))
+        return decide(recorded, version, cause, partial(state.past, recorded.account))
 
     def _is_awaited(self, recorded: CustomActionRecorded) -> bool:
         """Whether points wait for such events, under some version of the program."""

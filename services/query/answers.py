@@ -4,7 +4,7 @@ Points and money are whole numbers, instants are in UTC. The hot answers are wri
 directly (`reading`, `redemptions`), in the same form.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -362,6 +362,9 @@ class Worth(Answer):
     caps: list[CapReached]
     also: Annotated[list[EarnedIn], Field(description="Points of the program's other currencies")]
     earning_share: Annotated[str | None, Field(description="The part not paid with points")]
+    enrolled_on: Annotated[
+        date | None, Field(description="The day whose anniversaries count, where dates go by them")
+    ]
 
 
 class VersionSummary(Answer):

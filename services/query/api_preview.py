@@ -1,6 +1,6 @@
 """What a basket would earn: the very function that awards, on a purchase that did not happen."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -14,6 +14,7 @@ from services.query.problems import Code, Problem, documented, invalid
 from services.query.told import as_json
 from shared.events.upstream import Purchase
 from shared.program.earning import Award, OutOfRange, award, counters
+from shared.program.enrolment import is_counted_by
 from shared.program.model import Program
 from shared.program.past import NOTHING, Counter, Past
 
@@ -23,6 +24,7 @@ COUNTERS = """
 SELECT counter, period, value FROM earn.counter
 WHERE account = $1 AND (counter, period) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 """
+ENROLMENT = "SELECT enrolled_on FROM earn.enrolment WHERE account = $1"
 NAME = "preview"
 """Stands for the ids of a purchase that did not happen."""
 BASKET = {"lines": [{"line_id": "1", "sku": "1082185", "amount_minor": 1999}]}
@@ -51,8 +53,8 @@ async def preview(
 ) -> Response:
     """Now or at a given time, under the version in force then, or under a draft in the request.
 
-    A member who has no account yet may look too. What the member has used of caps, and how often
-    he came, counts as it stands now.
+    A member who has no account yet may look too. What the member has used of caps, how often he
+    came and when he enrolled counts as it stands now.
     """
     account = account_of(program, member)
     asked = await body_of(request, PreviewAsked)
@@ -75,8 +77,7 @@ async def preview(
         detail = f"{purchase.brand} is not a brand of {program} version {rules.version}"
         fault = {"field": "brand", "message": detail, "found": purchase.brand}
         raise Problem(Code.INVALID, errors=[fault])
-    past = await _past(parts, account, counters(rules, purchase))
-    worth = award(rules, purchase, past)
+    worth = award(rules, purchase, await _past(parts, account, rules, purchase))
     if isinstance(worth, OutOfRange):
         raise Problem(Code.OUT_OF_RANGE, worth.detail)
     return as_json(_told(member, rules, asked, purchase, worth))
@@ -94,13 +95,17 @@ async def _rules(parts: Parts, program: str, asked: PreviewAsked, at: datetime) 
     return version
 
 
-async def _past(parts: Parts, account: str, asked: Sequence[Counter]) -> Past:
-    """What these counters of the member stand at; no server is asked for none."""
-    if not asked:
-        return NOTHING
-    names, periods = zip(*asked, strict=True)
-    rows = await parts.database.fetch(COUNTERS, account, names, periods)
-    return Past({Counter(row["counter"], row["period"]): Fraction(row["value"]) for row in rows})
+async def _past(parts: Parts, account: str, rules: Program, purchase: Purchase) -> Past:
+    """What the version reads of the member's past; no server is asked for nothing."""
+    past = NOTHING
+    if asked := counters(rules, purchase):
+        names, periods = zip(*asked, strict=True)
+        rows = await parts.database.fetch(COUNTERS, account, names, periods)
+        past = Past({Counter(r["counter"], r["period"]): Fraction(r["value"]) for r in rows})
+    if is_counted_by(rules):
+        for row in await parts.database.fetch(ENROLMENT, account):
+            past = replace(past, enrolled_on=row["enrolled_on"])
+    return past
 
 
 def _draft(program: str, asked: PreviewAsked) -> Program:
@@ -140,4 +145,5 @@ def _told(
         "caps": worth.caps,
         "also": worth.also,
         "earning_share": worth.earning_share,
+        "enrolled_on": worth.enrolled_on,
     }

@@ -4,6 +4,7 @@ Facts carry ids, amounts, reasons and rule versions, never names or addresses. E
 fold needs stands in the fact: it reads no program, no clock and no other topic.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -147,7 +148,7 @@ class PointsEarned(Contract):
     the points have other dates than `active_from` and `expires_at`. Dates of `sliding` points are
     extended by what members do; `extends` says that this did. The ledger clips what would bring the
     balance above `balance_cap`. Points that wait for an event have the dates that they will have if
-    it comes last.
+    it comes last. `enrolled_on` is the day whose anniversaries count, where dates go by them.
     `channel`, `lines` and `payments` are the purchase's: a return is assessed on what was kept.
     """
 
@@ -182,6 +183,7 @@ class PointsEarned(Contract):
     extends: Extension | None = None
     balance_cap: Points | None = None
     awaits: Awaits | None = None
+    enrolled_on: Annotated[date, Field(strict=True)] | None = None
 
 
 class ActivityRefused(Contract):

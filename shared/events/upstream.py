@@ -110,6 +110,10 @@ AttributeText = Annotated[StrictStr, StringConstraints(max_length=1_000)]
 AttributeNumber = Annotated[StrictInt, Field(ge=-(10**15), le=10**15)]
 
 
+SIGN_UP = "signup"
+"""The custom action by which a member enrols."""
+
+
 class CustomAction(Activity):
     """Anything else a member did: an action's name and flat attributes."""
 

@@ -6,7 +6,8 @@ order of lines; every rule that gave something says what, and of those that near
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from fractions import Fraction
 from functools import partial, reduce
 from operator import or_
@@ -23,6 +24,7 @@ from shared.events.facts import (
     RuleShare,
 )
 from shared.events.upstream import Activity, CustomAction, Purchase, Review
+from shared.program import enrolment
 from shared.program.actions import Actions
 from shared.program.alone import Alone, without
 from shared.program.caps import Caps
@@ -70,10 +72,14 @@ class Award(NamedTuple):
     sliding: bool = False
     extends: Extension | None = None
     awaits: Awaits | None = None
+    enrolled_on: date | None = None
 
 
 class OutOfRange(NamedTuple):
-    """An activity whose money, points or dates are larger than a fact can hold."""
+    """An activity whose money, points or dates are larger than a fact can hold.
+
+    Or a sign-up whose day of enrolment is none.
+    """
 
     detail: str
 
@@ -84,8 +90,13 @@ def award(program: Program, activity: Rewarded, past: Past = NOTHING) -> Award |
 
 
 def rewards(program: Program, activity: Activity) -> bool:
-    """Whether some rule of the program is about an activity of this kind and name."""
-    return isinstance(activity, Purchase) or bool(_prepared(program).about(activity))
+    """Whether some rule of the program is about an activity of this kind and name.
+
+    A sign-up is taken without: the member is enrolled by it.
+    """
+    if isinstance(activity, Purchase) or enrolment.is_sign_up(activity):
+        return True
+    return bool(_prepared(program).about(activity))
 
 
 def counters(program: Program, activity: Activity) -> list[Counter]:
@@ -133,6 +144,7 @@ class _Prepared:
         self._dating = Dating(program, currencies)
         self._awaits = awaits(self._dating.own)
         self._extended_by = program.expiry.extended_by
+        self._by_enrolment = enrolment.is_counted_by(program)
         self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
         self._timeline = in_effect(rules, program.zone)
         self._names = {
@@ -151,8 +163,20 @@ class _Prepared:
         return self._caps.counters(at.astimezone(self._zone).date()) if self._caps.any else []
 
     def award(self, activity: Rewarded, past: Past) -> Award | OutOfRange:
+        """What it is worth; and when its member enrolled, where some date counts by that."""
+        if not self._by_enrolment and not enrolment.is_sign_up(activity):
+            return self._worth(Circumstance(activity, past, self._zone))
+        day = activity.occurred_at.astimezone(self._zone).date()
+        enrolled_on = past.enrolled_on or enrolment.first_day(activity, day)
+        if enrolled_on is None:
+            return OutOfRange(f"the enrolment; allowed: a day up to {day}, written like it")
+        enrolled = replace(past, enrolled_on=enrolled_on)
+        worth = self._worth(Circumstance(activity, enrolled, self._zone))
+        return worth if isinstance(worth, OutOfRange) else worth._replace(enrolled_on=enrolled_on)
+
+    def _worth(self, at: Circumstance) -> Award | OutOfRange:
         """Which rules hold, what they read, what that gives."""
-        at = Circumstance(activity, past, self._zone)
+        activity, past = at.activity, at.past
         if isinstance(activity, Purchase):
             outcome = self._of_purchase(activity, at)
         else:
@@ -254,13 +278,16 @@ class _Prepared:
         if self._awaits is not None:
             worth = worth._replace(awaits=self._awaits)
         if self._extended_by:
-            worth = worth._replace(sliding=True, extends=self._extension(at, total.points))
+            worth = worth._replace(sliding=True, extends=self._extension(at, total.points, outcome))
         return self._dated(at, parts, total, worth) if gave & self._dating.rules else worth
 
-    def _extension(self, at: Circumstance, points: int) -> Extension | None:
+    def _extension(self, at: Circumstance, points: int, outcome: Outcome) -> Extension | None:
         """Until when the activity extends points that the member has, and as which act."""
-        acts = {Act.PURCHASE if isinstance(at.activity, Purchase) else Act.ACTION}
-        acts |= {Act.EARNING} if points else set()
+        acts = {Act.EARNING} if points else set()
+        if isinstance(at.activity, Purchase):
+            acts.add(Act.PURCHASE)
+        elif outcome.asked:
+            acts.add(Act.ACTION)
         until = self._dating.own.after_act(at.activity.occurred_at)
         act = next((act for act in self._extended_by if act in acts), None)
         return Extension(act=act.value, until=until) if act and until else None

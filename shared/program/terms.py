@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.events.base import Id
+from shared.events.upstream import SIGN_UP
 from shared.program.calendar import Day, Span
 from shared.program.durations import AT_ONCE, Period, PeriodOrNever
 from shared.program.inconsistent import inconsistent
@@ -68,6 +69,8 @@ class Activation(Section):
             raise inconsistent("found another too; allowed: one of after, dates, on", "on")
         if self.on is not None and self.within is None:
             raise inconsistent("an event needs `within`, such as 30D: until when it may come", "on")
+        if self.on == SIGN_UP:
+            raise inconsistent(f"found {SIGN_UP}, by which members enrol; allowed: another", "on")
         if self.on is None and self.within is not None:
             raise inconsistent("only with `on`: the event that is waited for", "within")
         return self
@@ -77,8 +80,8 @@ class Expiry(Section):
     """When points are gone that nobody spent: never, or at the end of a last day.
 
     That day lies `after` a while, or is the next of some days (if all of those are past: never), or
-    the last one of the member's own year: the day before the next anniversary of the enrolment, or
-    of the earning where the enrolment is not known. It may be rounded up.
+    the last one of the member's own year: the day before the next anniversary of the enrolment;
+    the enrolment itself is the first activity unless a sign-up told it. It may be rounded up.
 
     With `extended_by` it slides: `after` is counted anew from each of these acts, for all points
     that this expiry dates and that are not gone. A date never becomes an earlier one.

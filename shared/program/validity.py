@@ -133,4 +133,5 @@ def _last_day(terms: Expiry, day: date, enrolled_on: date | None) -> date | None
         return next_of(terms.dates, day)
     if terms.after is not None:
         return last_day(day, terms.after)
-    return anniversary_after(day, enrolled_on or day) - DAY
+    since = enrolled_on or day
+    return anniversary_after(max(day, since), since) - DAY

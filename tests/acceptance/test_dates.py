@@ -202,3 +202,38 @@ def test_points_for_an_activity_wait_too_by_the_id_of_its_event():
     shop.has("ann", pending=70).does("ann", "delivered", event_id="event-1")
     shop.has("ann", pending=0, available=70)
     assert is_clean(shop)
+
+
+def test_points_of_a_year_end_together_on_the_anniversary_of_the_enrolment():
+    shop = Shop(under(BASE, expiry={"anniversary": True}, timezone="America/New_York"))
+    shop.on("2024-02-29T23:30").does("ann", "signup").has("ann", available=0)
+    shop.on("2024-03-01").sells("ann", 1_000).on("2025-02-27").sells("ann", 500)
+    shop.has("ann", on="2025-02-27T23:59", available=15)
+    shop.has("ann", on="2025-02-28T00:00", available=0, expired=15)
+    shop.sells("ann", 2_000).has("ann", on="2026-02-27", available=20)
+    shop.has("ann", on="2026-02-28", available=0, expired=35)
+    assert is_clean(shop)
+
+
+def test_who_never_signed_up_is_a_member_since_the_first_purchase_however_late_others_come():
+    shop = Shop(under(BASE, expiry={"anniversary": True})).on("2026-03-10").sells("ann", 1_000)
+    shop.sells("ann", 500, occurred_at="2026-03-03T12:00:00Z")
+    shop.on("2026-05-01").sells("ann", 200).does("ann", "signup", enrolled_on="2019-06-01")
+    shop.has("ann", on="2027-03-09", available=17).has("ann", on="2027-03-10", expired=17)
+    assert is_clean(shop)
+
+
+def test_a_member_of_another_system_keeps_the_old_anniversary():
+    shop = Shop(under(BASE, expiry={"anniversary": True})).on("2026-03-10")
+    shop.does("ann", "signup", enrolled_on="2019-06-01").sells("ann", 1_000)
+    shop.has("ann", on="2026-05-31", available=10).has("ann", on="2026-06-01", expired=10)
+    assert is_clean(shop)
+
+
+def test_points_that_waited_end_on_the_anniversary_too():
+    waits = {"on": "delivered", "within": "30D"}
+    shop = Shop(under(BASE, activation=waits, expiry={"anniversary": True})).on("2026-03-10")
+    shop.does("ann", "signup", enrolled_on="2019-06-01").sells("ann", 1_000)
+    shop.on("2026-03-12").does("ann", "delivered", receipt_id="receipt-2")
+    shop.has("ann", on="2026-05-31", available=10).has("ann", on="2026-06-01", expired=10)
+    assert is_clean(shop)

@@ -17,10 +17,11 @@ DAY = "2026-03-03T12:00:00Z"
 FIRST = {"rule": "first", "kind": "fixed", "points": 50, "match": {"first_purchase": True}}
 DOCUMENT: dict[str, Any] = program(BASE, FIRST).model_dump(mode="json", exclude_none=True)
 DOCUMENT["earn"]["caps"] = [{"points": 100, "per": "day"}]
+DOCUMENT["expiry"] = {"anniversary": True}
 
 
 @pytest.fixture
-async def earned(database: str) -> None:
+async def earned(database: str) -> PointsEarned:
     """Jo has bought for 40 dollars on that day: 90 points of 100."""
     earnings = Earnings(Program.model_validate(DOCUMENT))
     [fact] = earnings.take(receipt(4_000, at=DAY))
@@ -34,6 +35,7 @@ async def earned(database: str) -> None:
             f"INSERT INTO earn.{table.name} VALUES ({slots})", list(rows.values())
         )
     await connection.close()
+    return fact
 
 
 async def preview(client: httpx.AsyncClient, member: str, at: str) -> dict[str, Any]:
@@ -77,3 +79,22 @@ async def test_a_preview_says_which_cap_clips(client: httpx.AsyncClient):
         "used": "90",
         "over": "10",
     }
+
+
+@pytest.mark.parametrize(
+    ("member", "enrolled_on", "expires_at"),
+    [
+        ("jo", "2026-03-03", "2027-03-03T00:00:00Z"),
+        ("new", "2026-05-01", "2027-05-01T00:00:00Z"),
+    ],
+)
+async def test_a_preview_ends_on_the_anniversary_on_which_the_award_would(
+    client: httpx.AsyncClient,
+    earned: PointsEarned,
+    member: str,
+    enrolled_on: str,
+    expires_at: str,
+):
+    body = await preview(client, member, "2026-05-01T12:00:00Z")
+    assert (body["enrolled_on"], body["expires_at"]) == (enrolled_on, expires_at)
+    assert str(earned.enrolled_on) == "2026-03-03"

@@ -18,6 +18,7 @@ from tests.receipts import earned as awarded
         (Activation, {"on": "delivered", "within": "5D", "after": "5D"}, "one of after, dates, on"),
         (Activation, {"on": "delivered"}, "an event needs `within`"),
         (Activation, {"within": "5D"}, "only with `on`"),
+        (Activation, {"on": "signup", "within": "5D"}, "by which members enrol"),
         (
             Activation,
             {"on": "d", "within": "5D", "otherwise": "kept"},
