@@ -12,23 +12,32 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel
 
 from services.earn.counters import COUNTER
 from services.earn.projection import DECISION
 from services.intake.decide import Recognised, read
 from services.intake.records import activity
+from services.redeem.decide import Message
 from services.redeem.projection import ACCOUNT, LOT
+from services.redeem.projection import DECISION as LEDGER_DECISION
+from services.redeem.service import cause_of
 from shared.events.base import account_key, millis
-from shared.events.facts import ActivityRefused, PointsEarned
-from shared.events.registry import decode
-from shared.events.topics import ACTIVITY
+from shared.events.commands import RedeemPoints
+from shared.events.facts import ActivityRefused, PointsEarned, RedemptionRefused
+from shared.events.ids import digest
+from shared.events.movements import RequestRefused
+from shared.events.registry import decode, encode
+from shared.events.topics import ACTIVITY, COMMANDS
 from shared.events.wire import Source
 from shared.ledger.reading import Balances, balances
 from shared.ledger.stored import account_of
 from shared.program.document import published, read_program
 from shared.program.model import Program
 from shared.stream.log import Outgoing
-from tests.ledgers import MemoryLedger
+from tests.ledgers import MemoryLedger, message
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
 TOPIC = "retail.events.v1"
@@ -116,6 +125,7 @@ class Shop(Retailer):
         self.ledger = MemoryLedger(now=datetime(2026, 1, 1, 12, tzinfo=UTC))
         self.ledger.publish(published(self.program).document)
         self._last_record: tuple[str, Outgoing] | None = None
+        self._asked: list[UUID] = []
         self._waits = False
 
     @contextmanager
@@ -160,13 +170,28 @@ class Shop(Retailer):
             self.ledger.run()
         return self
 
-    def redeems(self, member: str, points: int) -> Self:
+    def redeems(self, member: str, points: int, **fields: Any) -> Self:
         """A member spends points at the till."""
+        return self.asks(member, RedeemPoints, points=points, **fields)
+
+    def asks(self, member: str, command: type[Message], **fields: Any) -> Self:
+        """A till or an operator wants something of a member's account."""
         self._events += 1
-        key = f"key-{self._events}"
-        self.ledger.redeem(account_key(self.program.program, member), key, points)
-        self.ledger.run()
+        account = account_key(self.program.program, member)
+        if "idempotency_key" in command.model_fields:
+            fields["idempotency_key"] = f"key-{self._events}"
+        asked = command.model_validate({"account": account, **fields})
+        cause = cause_of(asked)
+        self._asked.append(cause.id)
+        body = digest(encode(asked))
+        self.ledger.put(COMMANDS.name, account, message(asked, cause, account, body))
+        if not self._waits:
+            self.ledger.run()
         return self
+
+    def asked(self, number: int = -1) -> UUID:
+        """The id of what was asked (last): that of its hold, or of its redemption."""
+        return self._asked[number]
 
     # what the API says
 
@@ -195,6 +220,19 @@ class Shop(Retailer):
     def tells(self, rule: str, why: str) -> Self:
         """Why a rule gave nothing for the last event."""
         assert (rule, why) in [(missed.rule, missed.reason) for missed in self.award().why_not]
+        return self
+
+    def told(self, number: int = -1) -> BaseModel:
+        """What became of what was asked (last)."""
+        row = self.ledger.stores["redeem"].tables[LEDGER_DECISION].rows[self._asked[number]]
+        return decode(row.type, row.fact.encode())
+
+    def declines(self, reason: str, **numbers: int) -> Self:
+        """What was asked last is refused, with these numbers."""
+        fact = self.told()
+        assert isinstance(fact, RedemptionRefused | RequestRefused), fact
+        assert fact.reason == reason
+        assert {name: getattr(fact, name) for name in numbers} == numbers
         return self
 
     def in_all(self, member: str, currency: str) -> int:
