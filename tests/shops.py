@@ -20,7 +20,7 @@ from services.earn.counters import COUNTER
 from services.earn.projection import DECISION
 from services.intake.decide import Recognised, read
 from services.intake.records import activity
-from services.redeem.decide import Message
+from services.redeem.decide import Input as Message
 from services.redeem.projection import ACCOUNT, LOT
 from services.redeem.projection import DECISION as LEDGER_DECISION
 from services.redeem.service import cause_of
