@@ -6,9 +6,10 @@ checked can be evaluated; a fault is told with its line and column in the condit
 evaluation cannot do (a key that is not in a map, an overflow, too long a search) is false.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
@@ -42,9 +43,13 @@ PURCHASE: Mapping[str, Any] = {
     "purchase.skus": _TEXTS,
     "purchase.departments": _TEXTS,
     "purchase.categories": _TEXTS,
+    "purchase.product_types": _TEXTS,
+    "purchase.product_brands": _TEXTS,
     "purchase.minor_by_sku": _NUMBERS,
     "purchase.minor_by_department": _NUMBERS,
     "purchase.minor_by_category": _NUMBERS,
+    "purchase.minor_by_product_type": _NUMBERS,
+    "purchase.minor_by_product_brand": _NUMBERS,
     "purchase.minor_by_payment_method": _NUMBERS,
 }
 """What a condition about purchases knows; texts that are absent are empty."""
@@ -70,6 +75,7 @@ _FRACTION = re.compile(
     r"(?<![\w.])(?:[0-9]*\.[0-9]+|[0-9]+\.(?![\w])|[0-9]+(?=[eE][+-]?[0-9]))(?:[eE][+-]?[0-9]+)?"
     r"|\b(?:double|dyn)\b"
 )
+_UNKNOWN = re.compile(r"(undeclared reference to '([^']*)') \(in container ''\)")
 _FAULT = re.compile(r"ERROR: <input>:([0-9]+):([0-9]+): (.*)")
 
 
@@ -100,7 +106,7 @@ def condition(text: str, about: str) -> Condition:
     try:
         expression = _ENVIRONMENTS[about].compile(text)
     except RuntimeError as error:
-        raise ValueError(f"a condition in CEL; {_faults(str(error))}") from None
+        raise ValueError(f"a condition in CEL; {_faults(str(error), about)}") from None
     if expression.return_type() != cel.Type.BOOL:
         kind = expression.return_type().name().lower()
         raise ValueError(f"a condition that is true or false; this one gives {kind}")
@@ -108,9 +114,21 @@ def condition(text: str, about: str) -> Condition:
     return Condition(expression, names)
 
 
-def _faults(told: str) -> str:
+def _faults(told: str, about: str) -> str:
     found = _FAULT.findall(told)[:FAULTS_TOLD_MAX]
-    return "; ".join(f"line {line}, column {column}: {what}" for line, column, what in found)
+    return "; ".join(
+        f"line {line}, column {column}: {_UNKNOWN.sub(partial(_meant, about), what)}"
+        for line, column, what in found
+    )
+
+
+def _meant(about: str, unknown: re.Match[str]) -> str:
+    """The fault of a name that is not known, with the nearest one that is."""
+    said, name = unknown.groups()
+    _, _, last = name.rpartition(".")
+    known = {known.rpartition(".")[2]: known for known in _VARIABLES[about]}
+    near = difflib.get_close_matches(last, known, n=1)
+    return f"{said} (did you mean {known[near[0]]}?)" if near else said
 
 
 def _place(text: str, at: int) -> str:

@@ -17,8 +17,16 @@ from tests.receipts import BASE, line, program, receipt
 from tests.unit.program.test_document import TEXT
 from tests.unit.program.test_kinds import WHO, action, worth
 
-SHOES = line(500, department="SHOES", category="BOOTS", quantity=2, tax_minor=7, discount_minor=3)
-BREAD = line(250, department="BAKERY", sku="bread")
+SHOES = line(
+    500,
+    department="SHOES",
+    category="BOOTS",
+    product_type="boots",
+    quantity=2,
+    tax_minor=7,
+    discount_minor=3,
+)
+BREAD = line(250, department="BAKERY", sku="bread", product_brand="Own")
 HALVES = [{"method": "card", "amount_minor": 300}, {"method": "app", "amount_minor": 457}]
 PAST = Past({VISITS: Fraction(4)}, tier="gold", segments=frozenset({"vip", "new"}))
 
@@ -37,6 +45,9 @@ PAST = Past({VISITS: Fraction(4)}, tier="gold", segments=frozenset({"vip", "new"
         ("purchase.minor_by_category['BOOTS'] == 500 && purchase.minor_by_sku.bread == 250", True),
         ("purchase.minor_by_department['FUEL'] >= 0", False),  # there is none: not true
         ("!('FUEL' in purchase.minor_by_department)", True),
+        ("purchase.product_types == ['boots'] && purchase.product_brands == ['Own']", True),
+        ("purchase.minor_by_product_type['boots'] == 500", True),
+        ("purchase.minor_by_product_brand['Own'] == 250", True),
         ("purchase.minor_by_payment_method['app'] * 2 > purchase.total_minor", True),
         ("purchase.skus.exists(sku, sku.startsWith('br'))", True),
         ("purchase.total_minor * 9223372036854775807 > 0", False),  # an overflow: not true
@@ -87,6 +98,10 @@ FAULTS = [
     ("dyn(purchase.total_minor) > 1", "line 1, column 1 has dyn"),
     ("purchase.total_minor > 1e3", "has 1e3"),
     ("review.rating > 3", "undeclared reference to 'review.rating'"),
+    ("product_type == 'boots'", "'product_type' (did you mean purchase.product_types?)"),
+    ("purchase.total > 100", "'purchase.total' (did you mean purchase.total_minor?)"),
+    ("member.visit == 1 && lines.size() > 2", "(did you mean member.visits?); line 1, column 22"),
+    ("lines.size() > 2", "column 1: undeclared reference to 'lines'"),
     ("'a' in purchase.minor_by_sku && purchase.minor_by_sku.a == ''", "no matching overload"),
     ("x" * 1_001, "a condition of at most 1000 characters"),
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shared.program.cel import ACTION, PURCHASE
 from shared.program.document import KINDS
 from shared.program.rules import Match
 from tests.receipts import BASE, program
@@ -23,6 +24,11 @@ def test_an_example_is_part_of_a_rule(text: str):
 def test_every_kind_of_rule_and_every_field_of_a_match_is_explained():
     names = [*KINDS, *Match.model_fields]
     assert not [name for name in names if f"`{name}`" not in GUIDE]
+
+
+def test_every_name_that_a_condition_knows_is_explained():
+    said = set(re.findall(r"`([a-z]+\.[a-z_]+)", GUIDE))
+    assert {*PURCHASE, *ACTION} <= said
 
 
 def test_the_presets_that_it_names_are_there():
