@@ -1,11 +1,20 @@
-"""A retailer who has nothing but the address of Tessera: everything goes over HTTP."""
+"""A retailer who has nothing but the address of Tessera: everything goes over HTTP.
 
+Or who has Kafka too, and publishes there.
+"""
+
+import asyncio
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
+from aiokafka import AIOKafkaProducer
 
+from shared.events.topics import PURCHASES
+from shared.program.document import published
+from shared.program.model import Program
 from tests.polling import wait_until
 from tests.shops import Retailer
 
@@ -16,7 +25,7 @@ WHO = {"actor": "ann", "reason": "as the story goes"}
 class OnlineShop(Retailer):
     """What it publishes goes to `POST /v1/events`; what it reads is what the API answers."""
 
-    def __init__(self, program: str, api: httpx.Client) -> None:
+    def __init__(self, program: str | Program, api: httpx.Client) -> None:
         super().__init__(program)
         self._api = api
         self._ago = timedelta()
@@ -36,6 +45,14 @@ class OnlineShop(Retailer):
         """Answered when Kafka has it."""
         answer = self._api.post("/v1/events", json={**event, "source": self.program.program})
         assert answer.status_code == 202, answer.text
+
+    def publishes(self) -> Self:
+        """The program is published."""
+        program, version = self.program.program, self.program.version
+        document = published(self.program).document
+        answer = self._api.put(f"/v1/programs/{program}/versions/{version}", json=document)
+        assert answer.status_code == 201, answer.text
+        return self
 
     # what the API is asked
 
@@ -108,3 +125,20 @@ class OnlineShop(Retailer):
         except AssertionError as error:
             error.add_note(f"{url} says {said}, not {expected}")
             raise
+
+
+class KafkaShop(OnlineShop):
+    """What it publishes goes to Kafka, on the topic of its tills."""
+
+    def __init__(self, program: str | Program, api: httpx.Client, bootstrap: str) -> None:
+        super().__init__(program, api)
+        self._bootstrap = bootstrap
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """Written when Kafka has it."""
+        body = json.dumps({**event, "source": self.program.program}).encode()
+        asyncio.run(self._send(event["member"].encode(), body))
+
+    async def _send(self, key: bytes, body: bytes) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all") as producer:
+            await producer.send_and_wait(PURCHASES.name, body, key=key)

@@ -1,7 +1,7 @@
 """The presets on the real servers: a retailer publishes events over HTTP and reads what came of it.
 
 The stories of `test_presets` tell the rules with the calendar in hand; here they are told today, by
-somebody who has the API only.
+somebody who has the API only. So is that of points that wait for a parcel, over Kafka as well.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 
 from cli.program import publish_file
-from tests.acceptance.online import WHO, OnlineShop
+from tests.acceptance.online import WHO, KafkaShop, OnlineShop
 from tests.integration.system.system import System, running_system
+from tests.receipts import BASE, program
 from tests.shops import PROGRAMS
 
 STORIES = (
@@ -145,3 +146,37 @@ def test_employee_a_budget_for_rules_and_a_limit_for_managers(api: httpx.Client)
     team.has("kim", available=1_000)
     kinds = [entry["type"] for entry in team.reads("kim", "entries")["entries"]]
     assert kinds.count("loyalty.points.credited.v1") == 2
+
+
+@pytest.mark.parametrize("way", ["http", "kafka"])
+def test_points_wait_for_the_parcel_and_are_gone_where_it_comes_too_late(
+    system: System, api: httpx.Client, way: str
+):
+    express = {
+        "rule": "express",
+        "kind": "fixed",
+        "points": 50,
+        "match": {"channel": ["express"]},
+        "activation": {"on": "delivered", "within": "5s"},
+    }
+    parcels = program(
+        *(BASE, express),
+        program=f"parcels-{way}",
+        brands=[f"parcels-{way}"],
+        activation={"on": "delivered", "within": "30D"},
+        redemption={"cash_off": {"points": 1, "minor": 1}},
+    )
+    shop = OnlineShop(parcels, api)
+    if way == "kafka":
+        shop = KafkaShop(parcels, api, system.host.bootstrap)
+    shop.publishes().sells("ann", 10_000).has("ann", pending=100, available=0)
+    ordered = shop.receipt()
+    shop.asks("ann", "redemptions", {"points": 1}).then_refused("insufficient_points", missing=1)
+    shop.does("ann", "delivered", receipt_id=ordered).has("ann", pending=0, available=100)
+    shop.asks("ann", "redemptions", {"points": 40}).then_told(points=40)
+    shop.sells("bob", 1_000, channel="express").has("bob", pending=10, available=0, expired=50)
+    shop.does("bob", "delivered", receipt_id=shop.receipt())
+    shop.has("bob", pending=0, available=10, expired=50)
+    shop.days_ago(40).sells("cem", 2_000).has("cem", pending=0, available=0, expired=20)
+    shop.days_ago(0).does("cem", "delivered", receipt_id=shop.receipt())
+    shop.sells("cem", 300).has("cem", pending=3, available=0, expired=20)
