@@ -38,8 +38,10 @@ from shared.program.document import published, read_program
 from shared.program.model import Program
 from shared.stream.log import Outgoing
 from tests.ledgers import MemoryLedger, message
+from tests.receipts import BASE, program
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
+CASH_OFF = {"points": 1, "minor": 1}
 TOPIC = "retail.events.v1"
 """Any upstream topic: the types stand in the events."""
 
@@ -49,6 +51,13 @@ def preset(name: str) -> Program:
     reading = read_program((PROGRAMS / f"{name}.yaml").read_text(encoding="utf-8"))
     assert reading.program is not None, reading.problems
     return reading.program
+
+
+def under(*rules: dict[str, Any], cash_off: dict[str, Any] = CASH_OFF, **sections: Any) -> Program:
+    """A program of its own, whose points are money off; without rules a dollar is a point."""
+    redemption = {"cash_off": cash_off, **sections.pop("redemption", {})}
+    brand = {"program": "own", "brands": ["own"]}
+    return program(*(rules or (BASE,)), redemption=redemption, **brand, **sections)
 
 
 class Retailer:

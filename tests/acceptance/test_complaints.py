@@ -20,18 +20,11 @@ from shared.events.commands import (
 from shared.events.facts import PointsRedeemed
 from shared.events.movements import HoldCaptured, RequestRefused
 from shared.program.model import Program
-from tests.receipts import BASE, program
-from tests.shops import Shop
+from tests.receipts import BASE
+from tests.shops import Shop, under
 from tests.verified import verified
 
 WHOLE = {**BASE, "steps": "whole_steps"}
-
-
-def under(*rules: dict[str, Any], **sections: Any) -> Program:
-    """A program of its own, whose points are money off."""
-    redemption = {"cash_off": {"points": 1, "minor": 1}, **sections.pop("redemption", {})}
-    brand = {"program": "complaint", "brands": ["complaint"]}
-    return program(*(rules or (BASE,)), redemption=redemption, **brand, **sections)
 
 
 def next_version(**sections: Any) -> Program:
@@ -283,7 +276,7 @@ def test_c44_what_an_account_has_is_the_sum_of_its_lots(shop: Shop):
 
 
 def test_c23_three_thousand_and_thirty_points_at_three_hundredths():
-    shop = Shop(under(redemption={"cash_off": {"points": 1, "minor": 3}})).sells("ann", 303_000)
+    shop = Shop(under(cash_off={"points": 1, "minor": 3})).sells("ann", 303_000)
     shop.redeems("ann", 3_030).has("ann", available=0, redeemed=3_030)
     spent = shop.told()
     assert isinstance(spent, PointsRedeemed)

@@ -3,11 +3,10 @@
 from typing import Any
 
 from shared.program.model import Program
-from tests.receipts import BASE, program
-from tests.shops import Shop
+from tests.receipts import BASE
+from tests.shops import Shop, under
 from tests.verified import verified
 
-CASH_OFF = {"cash_off": {"points": 1, "minor": 1}}
 WEEKEND = {
     "rule": "for-a-month",
     "kind": "fixed",
@@ -15,12 +14,6 @@ WEEKEND = {
     "expiry": {"after": "30D"},
     "match": {"weekday": ["saturday"]},
 }
-
-
-def under(*rules: dict[str, Any], **sections: Any) -> Program:
-    """A program of its own, whose points are money off."""
-    brand = {"program": "dated", "brands": ["dated"]}
-    return program(*rules, redemption=CASH_OFF, **brand, **sections)
 
 
 def sliding(*acts: str) -> Program:

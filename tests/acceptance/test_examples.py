@@ -4,27 +4,16 @@ The letters are those of a collection of such examples: E earning, L lots, R ret
 What is decided by a program alone, or by dates alone, has its table in `tests/unit/program`.
 """
 
-from typing import Any
-
 import pytest
 
 from shared.events.commands import CancelRedemption, HoldPoints
 from shared.events.facts import PointsRedeemed
 from shared.events.rewards import RedeemReward
-from shared.program.model import Program
-from tests.receipts import BASE, program
-from tests.shops import Shop
+from tests.receipts import BASE
+from tests.shops import Shop, under
 from tests.verified import verified
 
 WHOLE = {**BASE, "steps": "whole_steps"}
-CASH_OFF = {"points": 1, "minor": 1}
-
-
-def under(*rules: dict[str, Any], cash_off: dict[str, Any] = CASH_OFF, **sections: Any) -> Program:
-    """A program of its own, whose points are money off."""
-    redemption = {"cash_off": cash_off, **sections.pop("redemption", {})}
-    brand = {"program": "example", "brands": ["example"]}
-    return program(*(rules or (BASE,)), redemption=redemption, **brand, **sections)
 
 
 def is_clean(shop: Shop) -> bool:
