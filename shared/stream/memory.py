@@ -12,7 +12,7 @@ from shared.stream.log import Bounds, LogUnavailable, Outgoing, Place, Record
 from shared.stream.store import Loaded, Lookup, Need, Position, Row, Table, Unstorable, Writes
 
 UNTIMED = 0
-BIGINT = range(-(2**63), 2**63)
+BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
 
 
 class MemoryRecord(NamedTuple):
@@ -157,11 +157,9 @@ class MemoryStore:
 
     def __init__(self, tables: Sequence[Table], lookups: Sequence[Lookup]) -> None:
         self.positions: dict[tuple[str, int], Position] = {}
+        looked_up = {(each.table, each.by) for look in lookups for each in (look, look.asked)}
         self.tables = {
-            table: MemoryTable(
-                table,
-                {each.by for look in lookups for each in (look, look.asked) if each.table is table},
-            )
+            table: MemoryTable(table, [by for of, by in looked_up if of is table])
             for table in tables
         }
         self.notified = 0
@@ -183,6 +181,8 @@ class MemoryStore:
         return Loaded(positions, rows)
 
     def _find(self, lookup: Lookup, values: Iterable[Any], horizon: datetime | None) -> list[Any]:
+        if not values:
+            return []
         table = self.tables[lookup.table]
         column = lookup.table.columns.index(lookup.by)
         return [
@@ -232,12 +232,18 @@ class MemoryStore:
 def _check(row: Row) -> None:
     """Refuse what Postgres would refuse. Raises Unstorable."""
     for cell in row:
-        if isinstance(cell, int) and cell not in BIGINT:
-            raise Unstorable(f"{cell} does not fit into 64 bits")
-        if isinstance(cell, str):
-            try:
-                encoded = cell.encode()
-            except UnicodeEncodeError as error:
-                raise Unstorable(f"{cell!r} holds half a surrogate pair") from error
-            if b"\0" in encoded:
+        if isinstance(cell, int):
+            if not BIGINT_LEAST <= cell <= BIGINT_MOST:
+                raise Unstorable(f"{cell} does not fit into 64 bits")
+        elif isinstance(cell, str):
+            if not cell.isascii():
+                _check_surrogates(cell)
+            if "\0" in cell:
                 raise Unstorable(f"{cell!r} holds a NUL")
+
+
+def _check_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Unstorable(f"{text!r} holds half a surrogate pair") from error

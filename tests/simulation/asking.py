@@ -48,8 +48,7 @@ class Caller:
         """What a process of the API answers. Raises Unanswered, and what the API raises."""
         node = only or self.random.choice(self.world.apis())
         reply: asyncio.Future[T] = self.world.loop.create_future()
-        context = self.world.loop.context_of(node.process)
-        self.world.loop.create_task(_answered(work, node, reply), context=context)
+        self.world.loop.create_task(_answered(work, node, reply), context=node.process.context)
         late = self.world.loop.call_later(CALL_SECONDS, _give_up, reply)
         try:
             return await reply

@@ -51,7 +51,6 @@ class Network:
         self.faults = faults
         self.busy_until = 0.0
         """When the last message that is under way now arrives."""
-        self._servers = loop.context_of(ENVIRONMENT)
 
     def chance(self, probability: float) -> bool:
         """A seeded coin."""
@@ -71,7 +70,7 @@ class Network:
             return
         when = self.loop.now + delay
         self.busy_until = max(self.busy_until, when)
-        self.loop.call_at(when, serve, *arguments, context=self._servers)
+        self.loop.call_at(when, serve, *arguments, context=ENVIRONMENT.context)
 
     async def request(self, serve: Callable[[], T], error: type[Exception]) -> T:
         """What the server answers; `error` if no answer comes in time, whatever the server did."""

@@ -124,8 +124,9 @@ class Node:
     def _notify(self, world: World, arrive: Callable[..., None], *arguments: object) -> None:
         """A NOTIFY arrives after a while, or is lost."""
         if not world.network.chance(world.network.faults.lost):
-            context = world.loop.context_of(self.process)
-            world.loop.call_later(world.network.delay(), arrive, *arguments, context=context)
+            world.loop.call_later(
+                world.network.delay(), arrive, *arguments, context=self.process.context
+            )
 
 
 class DecidingNode(Node):
