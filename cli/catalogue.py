@@ -17,6 +17,9 @@ async def show(api: str, program: str) -> int:
 async def listed(client: httpx.AsyncClient, program: str) -> int:
     """The same by a client of the API. Raises Refused, WronglySetUp."""
     told = await read(client, path_of(program, "rewards"))
+    if not told["rewards"]:
+        console().print(f"{program} version {told['version']} offers no rewards")
+        return 0
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("reward", "name", "points", "in stock", "offered"):
         is_number = column in {"points", "in stock"}

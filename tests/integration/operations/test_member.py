@@ -1,8 +1,9 @@
-"""A member as `tessera member show` prints it, from the API on the filled installation."""
+"""A member, and rewards, as `tessera` prints them, from the API on the filled installation."""
 
 import asyncpg
 import pytest
 
+from cli.catalogue import listed
 from cli.member import ask, show
 from cli.refusals import Refused, WronglySetUp
 from tests.api import NOWHERE, running
@@ -34,3 +35,11 @@ async def test_a_member_without_an_account_is_said_to_have_none(world: World):
 async def test_an_api_that_is_away_is_said_to_be():
     with pytest.raises(WronglySetUp, match="start it with `tessera up`"):
         await show(f"http://{NOWHERE}", "shop", "3")
+
+
+async def test_a_program_without_rewards_is_said_to_offer_none(world: World, capsys):
+    async with running(world.settings) as client:
+        assert await listed(client, "shop") == 0
+        with pytest.raises(Refused, match="program_unknown"):
+            await listed(client, "nowhere")
+    assert capsys.readouterr().out == "shop version 1 offers no rewards\n"
