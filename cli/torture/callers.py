@@ -16,6 +16,7 @@ import httpx
 
 from cli.torture.exchanges import FINAL, Exchanges
 from cli.torture.journal import (
+    GIVERS_FROM,
     GRANT_DOLLARS,
     GRANTS,
     PROGRAM,
@@ -40,7 +41,13 @@ EVENTS_AT_ONCE = 20
 SPENDERS = 25
 """Shoppers that redeem, beside the savers: they may have too little."""
 REPEATED, TWICE_AT_ONCE, ANOTHER_BODY, POSTED = 0.08, 0.06, 0.04, 0.15
-HELD, REWARDED = 0.15, 0.15
+HELD, REWARDED, GIVEN = 0.15, 0.15, 0.15
+STRANGERS = 5
+"""Members whom nobody has ever seen."""
+
+
+ONLY_LESS = {f"saver{number}" for number in range(GIVERS_FROM)}
+"""Savers who are given nothing after the beginning."""
 
 
 class Callers:
@@ -112,9 +119,21 @@ class Callers:
                     await self.exchanges.check_out(drawn, member, key)
                 elif luck > 1 - HELD - REWARDED:
                     await self.exchanges.take(drawn, member, key)
+                elif luck > 1 - HELD - REWARDED - GIVEN:
+                    await self._give(drawn, key)
                 else:
                     mine.append((member, key))
                     await self._redeem(drawn, member, key)
+
+    async def _give(self, drawn: random.Random, key: str) -> None:
+        """Points for another member; of savers only those have a part in it who are to."""
+        givers = [f"saver{number}" for number in range(GIVERS_FROM, SAVERS)]
+        member = drawn.choice([*givers, *(f"m{number}" for number in range(SPENDERS))])
+        strangers = [f"nobody{number}" for number in range(STRANGERS)]
+        shopper = f"m{drawn.randrange(SHOPPERS)}"
+        to = drawn.choice([drawn.choice(givers), shopper, shopper, drawn.choice(strangers)])
+        twice = drawn.random() < TWICE_AT_ONCE
+        await self.exchanges.give(drawn, member, key, to, twice=twice)
 
     async def _redeem(self, drawn: random.Random, member: str, key: str) -> None:
         points = drawn.randrange(1, 40) if member.startswith("saver") else drawn.randrange(1, 900)
@@ -146,7 +165,7 @@ class Callers:
     async def _own_write_is_seen(
         self, drawn: random.Random, member: str, answer: httpx.Response
     ) -> None:
-        """I10: a read with the answer's token shows it. A saver's balance only goes down."""
+        """I10: a read with the answer's token shows it. Who is given nothing only has less."""
         read = await self.until_final(
             drawn,
             "GET",
@@ -156,7 +175,7 @@ class Callers:
         )
         self.journal.counts["reads of what was just spent"] += 1
         if _position(read.headers[TOKEN]) < _position(answer.headers[TOKEN]) or (
-            member.startswith("saver") and read.json()["balance"] > answer.json()["balance"]
+            member in ONLY_LESS and read.json()["balance"] > answer.json()["balance"]
         ):
             self.journal.find("what was spent was not seen", f"{answer.text} {read.text}")
 
@@ -227,11 +246,12 @@ class Callers:
     def _sums_add_up(self, member: str, told: dict[str, Any]) -> None:
         wrong = [
             told["balance"] != told["available"] + told["held"] + told["pending"] - told["deficit"],
-            told["earned"] - told["redeemed"] - told["expired"] - told["clawed_back"]
-            != told["balance"],
+            told["earned"] + told["received"] - told["sent"] - told["redeemed"]
+            != told["balance"] + told["expired"] + told["clawed_back"],
             min(told["available"], told["held"], told["pending"], told["deficit"]) < 0,
             member.startswith("saver")
-            and told["available"] + told["held"] + told["redeemed"] != GRANTED,
+            and told["available"] + told["held"] + told["redeemed"] + told["sent"]
+            != GRANTED + told["received"],
         ]
         if any(wrong):
             self.journal.find("sums of an answer are wrong", json.dumps(told))

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from cli.stack.host import ROOT
+from cli.torture.found import Checked, Found
+from cli.torture.gifts import BETWEEN_ACCOUNTS, gifts_arrived
 from cli.torture.journal import PROGRAM, Event, Journal
 from shared.events import quarantine
 from shared.events.ids import command_cause
@@ -26,7 +27,6 @@ from shared.stream.kafka import KafkaLog
 from shared.stream.log import Bounds, Place
 
 ROWS = 5_000
-EXAMPLES_MAX = 5
 EARNED = "loyalty.points.earned.v1"
 REBUILT = {
     "redeem": ("decision", "account", "lot", "debit", "claim", "code", "transfer"),
@@ -42,41 +42,16 @@ STATUS_OF = {
     "loyalty.request.refused.v1": 409,
     "loyalty.reward.issued.v1": 200,
     "loyalty.reward.refused.v1": 409,
+    "loyalty.transfer.settled.v1": 200,
+    "loyalty.transfer.returned.v1": 409,
 }
-OF_TWO_ACCOUNTS = ("loyalty.reward.issued.v1", "loyalty.reward.refused.v1")
-"""Last words, whose cause is not the request."""
-
-
-class Checked(NamedTuple):
-    """A check: what it says, its invariants, how much it looked at, what is wrong."""
-
-    says: str
-    invariants: str
-    looked_at: int
-    wrong: int
-    examples: list[str]
-
-
-class Found:
-    """Counts what a check meets."""
-
-    def __init__(self, says: str, invariants: str) -> None:
-        self.says = says
-        self.invariants = invariants
-        self.looked_at = 0
-        self.wrong = 0
-        self.examples: list[str] = []
-
-    def find(self, what: str) -> None:
-        """Something is wrong."""
-        self.wrong += 1
-        if len(self.examples) < EXAMPLES_MAX:
-            self.examples.append(what)
-
-    @property
-    def checked(self) -> Checked:
-        """The result."""
-        return Checked(self.says, self.invariants, self.looked_at, self.wrong, self.examples)
+OF_TWO_ACCOUNTS = {
+    "loyalty.reward.issued.v1": "redemption_id",
+    "loyalty.reward.refused.v1": "redemption_id",
+    "loyalty.transfer.settled.v1": "transfer_id",
+    "loyalty.transfer.returned.v1": "transfer_id",
+}
+"""Last words, whose cause is not the request: where they name it."""
 
 
 class Checks:
@@ -98,6 +73,7 @@ class Checks:
             await self.accounts(),
             await self.answers(),
             await self.stock(),
+            await self.gifts(),
             await self.poison(),
             await self._verified(),
             *[await self._rebuilt(service) for service in REBUILT],
@@ -135,24 +111,28 @@ class Checks:
         return found.checked
 
     async def accounts(self) -> Checked:
-        """Each account has what was bought, less what was returned and what was spent."""
-        found = Found("every account has earned, spent and lost what the journal says", "I2 I3 I4")
+        """Each account has what was bought and given to it, less what it lost, spent and gave."""
+        found = Found(
+            "every account has earned, spent, lost, given and been given what the journal says",
+            "I2 I3 I4",
+        )
         earned: Counter[str] = Counter()
         lost: Counter[str] = Counter()
         for event in self.journal.acknowledged():
             earned[event.member] += event.dollars
             lost[event.member] += event.dollars * event.is_returned
-        spent = self.journal.spent()
+        spent, (sent, received) = self.journal.spent(), self.journal.given()
         statement = (
-            "SELECT key, earned, redeemed, expired, clawed_back, free + held - due "
-            "FROM redeem.account WHERE key NOT LIKE '%:~%'"
+            "SELECT key, earned, redeemed, expired, clawed_back, sent, received, "
+            "free + held - due FROM redeem.account WHERE key NOT LIKE '%:~%'"
         )
         async with self._connected() as connection:
             for key, *told in await connection.fetch(statement):
                 found.looked_at += 1
                 member = key.partition(":")[2]
-                left = earned[member] - spent[member] - lost[member]
-                due = [earned[member], spent[member], 0, lost[member], left]
+                given = [sent[member], received[member]]
+                left = earned[member] - spent[member] - lost[member] - given[0] + given[1]
+                due = [earned[member], spent[member], 0, lost[member], *given, left]
                 if told != due:
                     found.find(f"{key} has {told}, not {due}")
                 earned.pop(member, None)
@@ -185,6 +165,11 @@ class Checks:
             found.find(f"{len(issued)} rewards are issued, {told.total()} were answered")
         return found.checked
 
+    async def gifts(self) -> Checked:
+        """Points that members gave to each other."""
+        async with self._connected() as connection:
+            return await gifts_arrived(connection, self.journal)
+
     async def answers(self) -> Checked:
         """Each answer is a decision of the ledger, and each decision was answered."""
         found = Found(
@@ -199,9 +184,12 @@ class Checks:
             async for cause, kind, fact in connection.cursor(
                 statement, list(STATUS_OF), prefetch=ROWS
             ):
-                found.looked_at += 1
                 told = json.loads(fact)
-                request = UUID(told["redemption_id"]) if kind in OF_TWO_ACCOUNTS else cause
+                if told.get("request") in BETWEEN_ACCOUNTS:
+                    continue
+                found.looked_at += 1
+                named = OF_TWO_ACCOUNTS.get(kind)
+                request = cause if named is None else UUID(told[named])
                 answer = asked.pop(request, None)
                 if answer is None:
                     found.find(f"{kind} {cause} was never answered")

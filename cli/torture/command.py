@@ -21,9 +21,10 @@ from cli.processes import available_processors
 from cli.program import publish_file
 from cli.refusals import WronglySetUp
 from cli.torture.callers import Callers
-from cli.torture.checks import Checked, Checks
+from cli.torture.checks import Checks
 from cli.torture.driver import Driver, lag
 from cli.torture.faults import Faults
+from cli.torture.found import Checked
 from cli.torture.journal import GRANTS, SAVERS, Journal
 from cli.torture.machine import DECIDING, Machine
 from cli.torture.report import Report, keep, summary

@@ -1,4 +1,4 @@
-"""Callers that set points aside, and that exchange them for rewards of which there are too few.
+"""Callers that set points aside, give them to others, or want rewards of which there are too few.
 
 Every request is sent until it is answered for good, and what is answered goes to the journal.
 """
@@ -46,6 +46,20 @@ class Exchanges:
         """A reward: a unit for its price, or nothing for nothing."""
         answer = await self._keyed(drawn, member, key, "rewards", {"reward": REWARD})
         self.journal.counts[f"rewards answered {answer.status_code}"] += 1
+
+    async def give(
+        self, drawn: random.Random, member: str, key: str, to: str, *, twice: bool
+    ) -> None:
+        """Points for another member, who may not exist: then all of them come back."""
+        body = {"to": to, "points": drawn.randrange(1, POINTS_MAX)}
+        self.journal.gifts[member, key] = to
+        answer, *_ = await asyncio.gather(
+            *(self._keyed(drawn, member, key, "transfers", body) for _ in range(1 + twice))
+        )
+        self.journal.counts["transfers sent twice at once"] += twice
+        self.journal.counts[f"transfers answered {answer.status_code}"] += 1
+        if answer.status_code != HTTPStatus.OK:
+            self.journal.counts[f"transfers refused: {answer.json()['code']}"] += 1
 
     async def check_out(self, drawn: random.Random, member: str, key: str) -> None:
         """Points held; then captured in part or whole, released, or left to lapse."""

@@ -18,6 +18,9 @@ PROGRAM = "bank"
 SHOPPERS = 1_500
 SAVERS = 40
 """Members that are given points once and only spend: what they have is known."""
+GIVERS_FROM = 30
+"""Savers from this number on give points away, and are given some; what the others have only goes
+down."""
 GRANTS = 4
 GRANT_DOLLARS = 250_000
 DOLLARS_MAX = 37
@@ -127,6 +130,8 @@ class Journal:
     """By member and idempotency key."""
     points: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many points each key asked for."""
+    gifts: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Keys that give points away, and the member to whom."""
     holds: set[tuple[str, str]] = field(default_factory=set)
     """Keys that set points aside: what they ask for is not spent by them."""
     releases: dict[UUID, Answer] = field(default_factory=dict)
@@ -148,9 +153,21 @@ class Journal:
         """By member, the points of all answers that spent some."""
         spent: Counter[str] = Counter()
         for (member, key), answer in self.answers.items():
-            if answer.status == HTTPStatus.OK and (member, key) not in self.holds:
+            is_spent = (member, key) not in self.holds and (member, key) not in self.gifts
+            if answer.status == HTTPStatus.OK and is_spent:
                 spent[member] += answer.told["points"]
         return spent
+
+    def given(self) -> tuple[Counter[str], Counter[str]]:
+        """By member, the points of all answered transfers: sent, and received."""
+        sent: Counter[str] = Counter()
+        received: Counter[str] = Counter()
+        for (member, key), to in self.gifts.items():
+            answer = self.answers[member, key]
+            if answer.status == HTTPStatus.OK:
+                sent[member] += answer.told["points"]
+                received[to] += answer.told["points"]
+        return sent, received
 
     def find(self, what: str, detail: str) -> None:
         """Something was seen that must not be."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.torture.checks import Checked
+from cli.torture.found import Checked
 
 BEGIN, END = "<!-- campaign: written by tessera torture -->", "<!-- end of campaign -->"
 SECTION = "## Campaign on the real parts"

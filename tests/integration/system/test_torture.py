@@ -10,14 +10,21 @@ import pytest
 import pytest_asyncio
 
 from cli.program import publish_file
-from cli.torture.checks import Checked, Checks
+from cli.torture.checks import Checks
 from cli.torture.command import PROGRAM
 from cli.torture.driver import Driver
+from cli.torture.found import Checked
 from cli.torture.journal import Answer, Channel, Journal
 from tests.command import tessera
 from tests.integration.system.system import System, running_system
 
 EVENTS = 12
+ASKED: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("a", "redemptions", {"points": 100}),
+    ("b", "redemptions", {"points": 10**7}),
+    ("given", "transfers", {"points": 50, "to": "saver1"}),
+    ("refused", "transfers", {"points": 50, "to": "nobody"}),
+)
 
 
 async def test_a_short_campaign_finds_nothing_wrong() -> None:
@@ -46,6 +53,7 @@ class Rest:
             await checks.accounts(),
             await checks.answers(),
             await checks.stock(),
+            await checks.gifts(),
             await checks.poison(),
         ]
 
@@ -57,12 +65,14 @@ async def rest() -> AsyncIterator[Rest]:
         journal = Journal()
         await Driver(system.host.bootstrap, system.host.dsn, journal, 1).grants(EVENTS)
         await system.drained()
-        url = "/v1/programs/bank/members/saver0/redemptions"
-        for key, points in (("a", 100), ("b", 10**7)):
+        url = "/v1/programs/bank/members/saver0/"
+        for key, what, asked in ASKED:
             answer = await system.client.post(
-                url, json={"points": points}, headers={"Idempotency-Key": key}
+                url + what, json=asked, headers={"Idempotency-Key": key}
             )
             journal.answered("saver0", key, Answer(answer.status_code, answer.content))
+            if "to" in asked:
+                journal.gifts["saver0", key] = str(asked["to"])
         yield Rest(system, journal)
 
 
@@ -95,8 +105,21 @@ def a_unit_that_is_nowhere(journal: Journal) -> None:
     journal.counts["units put in stock"] += 1
 
 
+def a_gift_forgotten(journal: Journal) -> None:
+    del journal.gifts["saver0", "given"]
+
+
+def a_gift_to_another_member(journal: Journal) -> None:
+    journal.gifts["saver0", "given"] = "saver2"
+
+
+def a_gift_that_was_not_taken(journal: Journal) -> None:
+    journal.answers["saver0", "refused"] = journal.answers["saver0", "given"]
+
+
 EVENT, ACCOUNT, ANSWER = "every acknowledged", "every account", "every answer"
-UNIT, POISON = "every unit", "poison"
+UNIT, GIFT, POISON = "every unit", "every transfer", "poison"
+KINDS = (EVENT, ACCOUNT, ANSWER, UNIT, GIFT, POISON)
 LIES: Mapping[Callable[[Journal], None], set[str]] = {
     one_more_event: {EVENT, ACCOUNT},
     one_event_less: {EVENT, ACCOUNT},
@@ -105,14 +128,17 @@ LIES: Mapping[Callable[[Journal], None], set[str]] = {
     another_amount: {ACCOUNT, ANSWER},
     poison_that_is_nowhere: {POISON},
     a_unit_that_is_nowhere: {UNIT},
+    a_gift_forgotten: {ACCOUNT, GIFT},
+    a_gift_to_another_member: {ACCOUNT, GIFT},
+    a_gift_that_was_not_taken: {ACCOUNT, ANSWER, GIFT},
 }
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_truth_is_found_to_be_true(rest: Rest):
     checked = await rest.checked(rest.journal)
-    assert [one.examples for one in checked] == [[]] * 5
-    assert [one.looked_at for one in checked[:3]] == [EVENTS, EVENTS, 2]
+    assert [one.examples for one in checked] == [[]] * 6
+    assert [one.looked_at for one in checked[:3]] == [EVENTS, EVENTS, len(ASKED)]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -123,9 +149,7 @@ async def test_whatever_differs_from_the_journal_is_found(
     journal = copy.deepcopy(rest.journal)
     lie(journal)
     wrong = [one.says for one in await rest.checked(journal) if one.wrong]
-    assert {word for word in (EVENT, ACCOUNT, ANSWER, UNIT, POISON) if _told(word, wrong)} == LIES[
-        lie
-    ]
+    assert {word for word in KINDS if _told(word, wrong)} == LIES[lie]
 
 
 def _told(word: str, wrong: list[str]) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.torture.checks import Checked
+from cli.torture.found import Checked
 from cli.torture.report import BEGIN, END, Report, inserted, keep, kept, lines, summary, table
 
 
