@@ -299,14 +299,18 @@ class Turn(Generic[S]):
     # append
 
     async def _append(self, plans: Mapping[int, Plan[S]]) -> dict[Place, int]:
-        batches: dict[Place, list[Outgoing]] = {}
+        """What is set aside first: an opening goes on behind the inputs that facts tell of."""
+        aside: dict[Place, list[Outgoing]] = {}
+        facts: dict[Place, list[Outgoing]] = {}
         for partition, plan in plans.items():
             if plan.outgoing:
-                batches[Place(self.service.output.name, partition)] = plan.outgoing
+                facts[Place(self.service.output.name, partition)] = plan.outgoing
             if plan.quarantined:
                 place = Place(QUARANTINE.name, partition % self.quarantine_partitions)
-                batches.setdefault(place, []).extend(plan.quarantined)
-        return await self.log.append(batches) if batches else {}
+                aside.setdefault(place, []).extend(plan.quarantined)
+        if aside:
+            await self.log.append(aside)
+        return await self.log.append(facts) if facts else {}
 
     # read back
 

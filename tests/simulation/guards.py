@@ -20,6 +20,22 @@ SEEDS_MAX = 20_000
 MUCH_READ = Load(
     purchases=3, returns=0, redemptions=2, checkouts=0, rewards=0, transfers=0, readers=8
 )
+MUCH_REDEEMED = Load(
+    accounts=1,
+    purchases=0,
+    returns=0,
+    redemptions=20,
+    checkouts=0,
+    adjustments=0,
+    amendments=0,
+    rewards=0,
+    deliveries=0,
+    transfers=0,
+    readers=0,
+    ticks=0,
+    together=True,
+)
+"""Keys of one account are used with other bodies, and decided with others in one turn."""
 WITH_REWARDS = Load(
     purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, transfers=0, readers=0
 )
@@ -66,6 +82,7 @@ GUARDS = (
     Guard("whole polls", removals.whole_polls),
     Guard("hash link", removals.hash_link),
     Guard("head loaded with the state", removals.loaded_head),
+    Guard("quarantine before facts", removals.aside_first, MUCH_REDEEMED),
     Guard("read-back before the answer", removals.read_back),
     Guard("position compare-and-swap", removals.swap),
     Guard("cause dedupe", removals.causes),

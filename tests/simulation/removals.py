@@ -23,12 +23,13 @@ from shared.events import ids
 from shared.events.base import POINTS_MAX
 from shared.events.ids import Cause
 from shared.events.rewards import ConcludeReward
+from shared.events.topics import QUARANTINE
 from shared.ledger import cash_off, rewards, transferring
 from shared.ledger.claims import ClaimState
 from shared.ledger.covering import Short, allocate
 from shared.program import redemption
 from shared.stream import opening, records, turn
-from shared.stream.log import Place
+from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryStore
 from shared.stream.opening import Opening
 from shared.stream.positions import same_inputs, same_log
@@ -85,6 +86,20 @@ def loaded_head(removal: Removal) -> None:
         )
 
     removal.put(Turn, "_loaded", loaded)
+
+
+def aside_first(removal: Removal) -> None:
+    """What is set aside is sent together with the facts of a turn."""
+
+    async def together(self: Turn[Any], plans: Any) -> dict[Place, int]:
+        batches: dict[Place, list[Outgoing]] = {}
+        for partition, plan in plans.items():
+            batches[Place(self.service.output.name, partition)] = plan.outgoing
+            batches.setdefault(Place(QUARANTINE.name, 0), []).extend(plan.quarantined)
+        batches = {place: batch for place, batch in batches.items() if batch}
+        return await self.log.append(batches) if batches else {}
+
+    removal.put(Turn, "_append", together)
 
 
 def read_back(removal: Removal) -> None:
