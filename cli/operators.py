@@ -11,6 +11,7 @@ from cli.writes import (
     Write,
     adjustment,
     codes_in,
+    merge,
     of_lot,
     of_reward,
     refund,
@@ -134,6 +135,19 @@ def member_give(
 ) -> None:
     """Give points of a member to another, as far as the program allows it."""
     _ask(program, transfer(member, to, points), key)
+
+
+@member.command("merge")
+def member_merge(
+    program: Program,
+    member: Member,
+    into: Annotated[str, typer.Argument(help="The id of the member who gets everything.")],
+    actor: Actor,
+    reason: Why,
+    key: Key = "",
+) -> None:
+    """Move all that a member has to another; what comes later goes there too."""
+    _ask(program, merge(member, into, Who(actor, reason)), key)
 
 
 @reward.command("list")

@@ -48,6 +48,11 @@ def transfer(member: str, to: str, points: int) -> Write:
     return Write(("members", member, "transfers"), {"to": to, "points": points})
 
 
+def merge(member: str, into: str, who: Who) -> Write:
+    """All that a member has, for another."""
+    return Write(("members", member, "merges"), {"into": into, **who._asdict()})
+
+
 def reward(member: str, name: str) -> Write:
     """Points that are spent on a reward."""
     return Write(("members", member, "rewards"), {"reward": name})

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from cli.verify.merges import Merges
 from cli.verify.partition import Outcome, Quarantine, Task, Verification
 from cli.verify.report import Report, merged
 from cli.verify.tables import Tables
@@ -51,7 +52,12 @@ def verified(ledger: MemoryLedger) -> Report:
     async def all_partitions() -> list[Outcome]:
         return [await partition(number) for number in range(PARTITIONS)]
 
-    return merged(outcome.report for outcome in asyncio.run(all_partitions()))
+    outcomes = asyncio.run(all_partitions())
+    report, merges = merged(outcome.report for outcome in outcomes), Merges()
+    for outcome in outcomes:
+        merges.add(outcome.merges)
+    merges.check(report)
+    return report
 
 
 async def _whole(ledger: MemoryLedger) -> Bounds:

@@ -10,16 +10,19 @@ from typing import Any
 from uuid import UUID
 
 from services.redeem.decide import Input, decide
+from services.redeem.deliveries import delivery, outcome_of_parcel
 from services.redeem.errands import Letter, letter, outcome_letter, receipt_letter, stock_cause
 from services.redeem.service import cause_of
 from shared.events import registry
 from shared.events.base import account_key
-from shared.events.commands import RedeemPoints
+from shared.events.commands import CancelRedemption, RedeemPoints
 from shared.events.facts import PointsEarned, ReturnAssessed
-from shared.events.ids import Cause, digest, receive_cause
+from shared.events.ids import Cause, delivery_cause, digest, receive_cause
+from shared.events.merges import MergeAccount
 from shared.events.transfers import TransferPoints
 from shared.ledger.account import Account
 from shared.ledger.evolve import evolve
+from shared.ledger.parcels import ParcelState
 from shared.ledger.shelf import Shelf
 from shared.ledger.transfers import TransferState
 from shared.program.model import Program
@@ -112,6 +115,13 @@ class World:
         account = account_key(PROGRAM, member)
         return self.say(RedeemPoints(account=account, idempotency_key=key, points=points))
 
+    def refund(self, member: str, redemption_id: UUID, key: str = "c") -> Any:
+        """All that is left of a redemption comes back."""
+        account = account_key(PROGRAM, member)
+        return self.say(
+            CancelRedemption(account=account, idempotency_key=key, redemption_id=redemption_id)
+        )
+
     def give(self, member: str, to: str, points: int, key: str = "g") -> Any:
         """Points for another member."""
         account, other = account_key(PROGRAM, member), account_key(PROGRAM, to)
@@ -119,8 +129,14 @@ class World:
             TransferPoints(account=account, idempotency_key=key, to=other, points=points)
         )
 
-    def say(self, message: Input) -> Any:
-        """The fact of an input: decided now, or before."""
+    def merge(self, member: str, to: str, key: str = "m") -> Any:
+        """All that a member has goes to another."""
+        account, other = account_key(PROGRAM, member), account_key(PROGRAM, to)
+        named = {"actor": "anna", "reason": "two cards of one member"}
+        return self.say(MergeAccount(account=account, idempotency_key=key, to=other, **named))
+
+    def say(self, message: Input, *, lose_after: int | None = None) -> Any:
+        """The fact of an input: decided now, or before; or only its first facts, and none told."""
         cause, body = cause_of(message), digest(registry.encode(message))
         if cause.id in self.decided:
             known, fact = self.decided[cause.id]
@@ -134,10 +150,11 @@ class World:
             cause,
             self.now,
             self.shelf,
+            self.decided,
         )
-        for decision in decisions:
+        for decision in decisions[:lose_after]:
             self._fold(decision.cause, body, decision.fact)
-        return self.decided[cause.id][1]
+        return self.decided[cause.id][1] if lose_after is None else None
 
     def _fold(self, cause: Cause, body: bytes, decided: Any) -> None:
         fact: Any = registry.decode(registry.TYPE_OF[type(decided)], registry.encode(decided))
@@ -164,13 +181,27 @@ class World:
             for claim in self.shelf.claims.values()
             if claim.errand is not None
         ]
-        return claims + [
+        transfers = [
             outcome_letter(transfer, received) if received else receipt_letter(sent)
             for transfer in self.shelf.transfers.values()
             if transfer.state is TransferState.IN_TRANSIT
             for sent in [self.decided[transfer.transfer_id][1]]
             for received in [self._fact_of(receive_cause(transfer.to, transfer.transfer_id))]
         ]
+        return claims + transfers + self._parcels()
+
+    def _parcels(self) -> list[Letter]:
+        """Of each merged account the oldest that is not settled."""
+        parcels = [each for each in self.shelf.parcels.values() if each.state is ParcelState.OPEN]
+        first = {each.account: each for each in sorted(parcels, key=lambda each: -each.order)}
+        letters = [
+            outcome_of_parcel(parcel, decided)
+            if decided
+            else delivery(self.decided[parcel.parcel_id][1])
+            for parcel in first.values()
+            for decided in [self._fact_of(delivery_cause(parcel.to, parcel.parcel_id))]
+        ]
+        return [found for found in letters if found is not None]
 
     def _fact_of(self, cause: Cause) -> Any:
         return self.decided.get(cause.id, (b"", None))[1]
@@ -187,7 +218,10 @@ class World:
         accounts: dict[str, Account] = {}
         shelf = Shelf()
         for start in range(0, len(self.dated), size):
-            shelf = Shelf(shelf.claims.values(), shelf.codes.values(), shelf.transfers.values())
+            shelf = Shelf(
+                *(shelf.claims.values(), shelf.codes.values(), shelf.transfers.values()),
+                shelf.parcels.values(),
+            )
             for fact, at in self.dated[start : start + size]:
                 after = evolve(accounts.get(fact.account), fact, at)
                 if after is not None:

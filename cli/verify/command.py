@@ -21,6 +21,7 @@ from cli.installation import installation
 from cli.operation import EXIT_REFUSED, console
 from cli.processes import available_processors, spread
 from cli.verify.bits import Offsets, runs
+from cli.verify.merges import Merges
 from cli.verify.partition import Quarantine, Task, verify_partition
 from cli.verify.report import INVARIANTS, Check, Report, merged
 from cli.verify.tables import (
@@ -112,10 +113,12 @@ class Looking:
         tasks = await self._tasks(exported, tables, bounds, early, set_aside)
         outcomes = await self._spread(tasks, bounds, processes)
         report = merged(outcome.report for outcome in outcomes)
-        moved = Transfers()
+        transfers, merges = Transfers(), Merges()
         for outcome in outcomes:
-            moved.add(outcome.transfers)
-        moved.check(report)
+            transfers.add(outcome.transfers)
+            merges.add(outcome.merges)
+        transfers.check(report)
+        merges.check(report)
         _missing_tables(tables, bounds, report)
         forwarded = _united(outcome.upstream for outcome in outcomes)
         await self._upstream(upstream, forwarded, set_aside, report)

@@ -12,6 +12,7 @@ from cli.deciding import SERVICES
 from cli.verify.bits import Offsets
 from cli.verify.inputs import InputReader
 from cli.verify.justify import Justifier
+from cli.verify.merges import Merges, lots_sent_on
 from cli.verify.report import Check, Report
 from cli.verify.sums import check_sums
 from cli.verify.tables import RowCheck, Tables, connected, snapshot
@@ -23,6 +24,7 @@ from shared.chain.link import Head
 from shared.events import registry
 from shared.events.commands import Tick
 from shared.events.facts import PointsCredited, PointsEarned, ProgramPublished
+from shared.events.merges import InputForwarded
 from shared.events.topics import AWARDS, BY_NAME, LEDGER, Kind
 from shared.events.wire import Source
 from shared.postgres.generations import of_service
@@ -64,11 +66,12 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was found, which upstream records were forwarded to this partition, its transfers."""
+    """What was found, which upstream records were forwarded here, what went between accounts."""
 
     report: Report
     upstream: Mapping[Place, Offsets]
     transfers: Transfers
+    merges: Merges
 
 
 class Award(NamedTuple):
@@ -119,13 +122,14 @@ class Verification:
         self.upstream: dict[Place, Offsets] = {}
         self.awards: dict[UUID, Award] = {}
         self.transfers = Transfers()
+        self.merges = Merges()
         self.catalogues = catalogues(task.programs)
         self.void_awards: set[int] = set()
 
     @property
     def outcome(self) -> Outcome:
         """What was found so far."""
-        return Outcome(self.report, self.upstream, self.transfers)
+        return Outcome(self.report, self.upstream, self.transfers, self.merges)
 
     async def run(self) -> None:
         """Earn first: what it awarded is what redeem has to credit."""
@@ -196,13 +200,15 @@ class Verification:
                 valid = {walked.offset for walked in batch}
                 self.void_awards.update(r.offset for r in records if r.offset not in valid)
             for walked in batch:
-                self._credit(walk.place, walked.offset, walked.fact.fact)
-                self.transfers.note(walked.fact.fact, early=walked.offset < self.task.early)
+                fact, early = walked.fact.fact, walked.offset < self.task.early
+                self._credit(walk.place, walked.offset, fact, early=early)
+                self.transfers.note(fact, early=early)
+                self.merges.note(fact, early=early)
             if rows is not None:
                 for table, made in passed.items():
                     await rows.compare(table, made)
 
-    def _credit(self, place: Place, offset: int, fact: object) -> None:
+    def _credit(self, place: Place, offset: int, fact: object, *, early: bool) -> None:
         match fact:
             case PointsEarned():
                 self.report.count(Check.CREDITS)
@@ -215,15 +221,17 @@ class Verification:
                 award = self.awards.pop(fact.lot_id, None)
                 where = f"{place} offset {offset}"
                 if award is None:
-                    what = f"{where} credits {fact.points} points for {fact.lot_id}: no such award"
-                    self.report.find(
-                        Check.CREDITS, fact.account, f"{what}, or credited before", RESTORE
-                    )
+                    self.merges.credit(fact, where, early=early)
                     return
                 desired = fact.points if fact.desired is None else fact.desired
                 if (award.account, award.points) != (fact.account, desired):
                     what = f"{where} credits {desired} points, awarded were {award.points}"
                     self.report.find(Check.CREDITS, fact.account, what, RESTORE)
+            case InputForwarded():
+                lots = lots_sent_on(fact)
+                for lot_id in lots:
+                    self.awards.pop(lot_id, None)
+                self.merges.send_on(lots)
             case _:
                 pass
 

@@ -21,6 +21,7 @@ class Check(StrEnum):
     DECISIONS = "every decision, decided again, is the same"
     ACCOUNTS = "the points of every account add up"
     TRANSFERS = "what one account received, another one sent, once"
+    MERGES = "what one account took in, a merged one moved, once"
     POSITIONS = "positions are where the log says"
     ROWS = "tables are what the log says, row by row"
 
@@ -34,6 +35,7 @@ INVARIANTS: dict[Check, str] = {
     Check.DECISIONS: "I5 I9",
     Check.ACCOUNTS: "I3 I4",
     Check.TRANSFERS: "I4",
+    Check.MERGES: "I4",
     Check.POSITIONS: "I8",
     Check.ROWS: "I8",
 }

@@ -23,7 +23,7 @@ def check_sums(
     lots, debits = list(lots), list(debits)
     covers = _covers(debits)
     for lot in lots:
-        if lot.used != (held := covers.pop(str(lot.lot_id), 0)):
+        if lot.used != (held := covers.pop((lot.account, str(lot.lot_id)), 0)):
             what = f"{lot.used} of lot {lot.lot_id} are used, debits hold {held}"
             report.find(Check.ACCOUNTS, lot.account, what, REMEDY)
         sums = of_lots.setdefault(lot.account, Counter())
@@ -51,12 +51,12 @@ def check_sums(
         report.find(Check.ACCOUNTS, key, "it has lots or debits, but was never opened", REMEDY)
 
 
-def _covers(debits: Iterable[Any]) -> Counter[str]:
-    """By lot, what the debits hold of it."""
-    covers: Counter[str] = Counter()
+def _covers(debits: Iterable[Any]) -> Counter[tuple[str, str]]:
+    """By account and lot, what the debits hold of it."""
+    covers: Counter[tuple[str, str]] = Counter()
     for debit in debits:
         for lot_id, points in json.loads(debit.allocation):
-            covers[lot_id] += points
+            covers[debit.account, lot_id] += points
     return covers
 
 

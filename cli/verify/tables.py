@@ -7,6 +7,7 @@ belong together. Services go on meanwhile; a rebuild waits with its swap. Change
 from collections import Counter
 from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -120,6 +121,7 @@ class RowCheck:
     async def compare(self, table: Table, rows: Iterable[Any]) -> None:
         """Hold rows that the log gives against the stored ones."""
         column = table.columns.index(table.key)
+        key_of = itemgetter(*map(table.columns.index, table.keys))
         columns = ", ".join(f'"{name}"' for name in table.columns)
         kind = table.types[column]
         statement = (
@@ -128,13 +130,13 @@ class RowCheck:
         )
         ordered = list(rows)
         for start in range(0, len(ordered), ROWS_AT_ONCE):
-            expected = {row[column]: row for row in ordered[start : start + ROWS_AT_ONCE]}
+            expected = {key_of(row): row for row in ordered[start : start + ROWS_AT_ONCE]}
+            named = list({row[column] for row in expected.values()})
             stored = {
-                row[column]: tuple(row)
-                for row in await self.connection.fetch(statement, list(expected))
+                key_of(row): tuple(row) for row in await self.connection.fetch(statement, named)
             }
             self.report.count(Check.ROWS, len(expected))
-            self.found[table.name] += len(stored)
+            self.found[table.name] += len(stored.keys() & expected.keys())
             for key, row in expected.items():
                 if stored.get(key) != row:
                     self._differs(table, row, stored.get(key))
@@ -155,8 +157,10 @@ class RowCheck:
             return
         account = account_column(table)
         place = f'"{self.service.name}"."{table.name}"'
-        statement = f'SELECT "{account}", "{table.key}" FROM {place}'  # noqa: S608
-        async for owner, key in self.connection.cursor(statement, prefetch=ROWS_AT_ONCE):
+        keys = ", ".join(f'"{column}"' for column in table.keys)
+        statement = f'SELECT "{account}", {keys} FROM {place}'  # noqa: S608
+        async for owner, *keyed in self.connection.cursor(statement, prefetch=ROWS_AT_ONCE):
+            key = keyed[0] if table.scope is None else tuple(keyed)
             if partition_of_account(owner, self.partitions) == partition and key not in known:
                 what = f"{self.service.name}.{table.name} {key} is in the table, but not in the log"
                 self.report.find(Check.ROWS, owner, what, self.remedy)

@@ -68,6 +68,9 @@ class Balances(OfAccount):
     received: Annotated[int, Field(description="From other members")]
     sent: Annotated[int, Field(description="To other members, also what is on its way")]
     next_expiry: NextExpiry | None
+    merged_into: Annotated[
+        str | None, Field(description="The member whose account has all of this one since a merge")
+    ]
 
 
 class Entry(Answer):
@@ -303,6 +306,30 @@ class TransferSeen(OfAccount):
     """One transfer."""
 
     transfer: Transfer
+
+
+class MergeStatus(StrEnum):
+    """How far a merge has come; done: all is in the other account."""
+
+    OPEN = "open"
+    DONE = "done"
+    DECLINED = "declined"
+
+
+class Merge(Answer):
+    """All of an account, for the member `into`."""
+
+    merge_id: UUID
+    into: Annotated[str, Field(examples=["901"])]
+    status: MergeStatus
+    made_at: datetime
+    changed_at: datetime
+
+
+class MergeSeen(OfAccount):
+    """One merge."""
+
+    merge: Merge
 
 
 class PendingRequest(Answer):

@@ -25,7 +25,7 @@ from services.query.problems import Code, Problem
 from services.query.reading import ENTRIES, EXPIRIES, LOTS
 from services.query.settling import NEVER, Place, expiry_rows, lot_rows
 from services.query.told import of_member
-from shared.events.base import EPOCH
+from shared.events.base import EPOCH, split_account
 
 router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members"])
 
@@ -52,7 +52,7 @@ async def balances(request: Request, program: ProgramName, member: MemberId) -> 
         row["held"],
         row["deficit"],
     )
-    next_at = row["next_at"]
+    next_at, merged_into = row["next_at"], row["merged_into"]
     return of_member(
         account,
         snapshot,
@@ -72,6 +72,7 @@ async def balances(request: Request, program: ProgramName, member: MemberId) -> 
             "received": row["received"],
             "sent": row["sent"],
             "next_expiry": next_at and {"at": next_at, "points": row["next_points"]},
+            "merged_into": merged_into and split_account(merged_into)[1],
         },
     )
 

@@ -18,6 +18,7 @@ from services.query import (
     api_health,
     api_holds,
     api_members,
+    api_merges,
     api_preview,
     api_programs,
     api_receipts,
@@ -102,9 +103,7 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
     carried = partial(
         CarriedRequests,
         redemptions=redemptions,
-        arrivals=arrivals,
         reader=reader,
-        answer_seconds=settings.answer_seconds,
     )
     return Context(
         settings=settings,
@@ -116,6 +115,7 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
         redemptions=redemptions,
         rewards=carried(courses.REWARDS),
         transfers=carried(courses.TRANSFERS_MADE),
+        merges=carried(courses.MERGES_MADE),
     )
 
 
@@ -123,7 +123,8 @@ def _add_routes(app: FastAPI) -> None:
     versioned = APIRouter(prefix="/v1")
     for room in (
         *(api_members, api_receipts, api_redemptions, api_holds, api_corrections, api_requests),
-        *(api_rewards, api_transfers, api_stock, api_preview, api_programs, api_events, api_health),
+        *(api_rewards, api_transfers, api_merges, api_stock),
+        *(api_preview, api_programs, api_events, api_health),
     ):
         versioned.include_router(room.router)
     app.include_router(versioned)

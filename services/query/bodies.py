@@ -98,6 +98,12 @@ class TransferAsked(Body):
     points: Points
 
 
+class MergeAsked(OperatorAsked):
+    """Move all that the member has to the member `into` of the same program."""
+
+    into: Annotated[Id, Field(description="The other member", examples=["901"])]
+
+
 class RewardAsked(Body):
     """Exchange points for a reward of the catalogue."""
 

@@ -6,8 +6,6 @@ request gets the same bytes for ever. Whoever does not want to wait so long gets
 the request has come. Decides nothing.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -16,7 +14,7 @@ from uuid import UUID
 from fastapi import Response
 from pydantic import BaseModel
 
-from services.query.arrivals import Arrivals, Decided
+from services.query.arrivals import Decided
 from services.query.outcomes import told_of
 from services.query.pages import BIGINT_MAX
 from services.query.problems import Code, Problem
@@ -24,6 +22,7 @@ from services.query.reading import DECISION, Reader
 from services.query.redemptions import (
     Kind,
     Redemptions,
+    Sent,
     Ticket,
     answer,
     ending_in,
@@ -35,6 +34,7 @@ from services.query.told import as_json, of_member
 from shared.events import registry
 from shared.events.facts import RefusalReason
 from shared.events.ids import Cause
+from shared.events.merges import MergeAccount
 from shared.events.rewards import RedeemReward
 from shared.events.transfers import TransferPoints
 
@@ -43,7 +43,8 @@ class Course(NamedTuple):
     """What such a request goes through.
 
     `begun` is the first fact's model where another account has a say, `concluded` the cause of the
-    last word, which is `done` or `refused`. `rows` is the statement of how far requests have come,
+    last word, which is `done` or `refused`. Where `arrived` says so, `done` is told once that cause
+    is decided too. `rows` is the statement of how far requests have come,
     by the column `subject`; in the state `open` there is no last word yet.
     """
 
@@ -57,6 +58,7 @@ class Course(NamedTuple):
     open: str
     gone: str
     shown: Callable[[Any], Mapping[str, Any]]
+    arrived: Callable[[str, UUID], Cause] | None = None
 
 
 class CarriedRequests:
@@ -66,41 +68,34 @@ class CarriedRequests:
         self,
         course: Course,
         redemptions: Redemptions,
-        arrivals: Arrivals,
         reader: Reader,
-        *,
-        answer_seconds: float,
     ) -> None:
         self._course = course
         self._redemptions = redemptions
-        self._arrivals = arrivals
         self._reader = reader
-        self._answer_seconds = answer_seconds
 
-    async def ask(self, command: RedeemReward | TransferPoints) -> Response:
+    async def ask(self, command: RedeemReward | TransferPoints | MergeAccount) -> Response:
         """The last word, or a status link. Raises Problem, AppendFailed, StoreUnavailable."""
         request = await self._redemptions.sent(command)
         last = request.decided
         if last is not None and last.body != request.body:
             raise Problem(Code.IDEMPOTENCY_CONFLICT)
         if last is not None and last.type == registry.TYPE_OF[self._course.begun]:
-            last = await self._concluded(command.account, request.id, request.partition)
+            last = await self._concluded(last.account, request)
         if last is None:
             return pending(command.account, self._course.kind, request.id, request.ticket)
-        token = Token(request.partition, last.seq)
+        token = self._redemptions.token(last)
         self._reader.served.note(token)
         return told(self._course, last, token)
 
-    async def _concluded(self, account: str, request_id: UUID, partition: int) -> Decided | None:
+    async def _concluded(self, account: str, request: Sent) -> Decided | None:
         """The last word, if there is one in time."""
-        cause = self._course.concluded(account, request_id).id
-        with (
-            self._arrivals.expected(partition, cause) as decision,
-            contextlib.suppress(TimeoutError),
-        ):
-            async with asyncio.timeout(self._answer_seconds):
-                return await decision
-        return None
+        course = self._course
+        last = await self._redemptions.awaited(account, course.concluded(account, request.id).id)
+        if last is None or course.arrived is None or last.type not in ending_in(course.done):
+            return last
+        arrived = await self._redemptions.awaited(account, course.arrived(account, request.id).id)
+        return last if arrived is not None else None
 
     async def status(self, account: str, request_id: UUID, ticket: Ticket | None) -> Response:
         """How far a request has come; a ticket asks as its request did.
@@ -117,11 +112,14 @@ class CarriedRequests:
         decided = Decided(*(row[name] for name in Decided._fields))
         if ticket is not None and ticket.body != decided.body:
             raise Problem(Code.IDEMPOTENCY_CONFLICT)
-        if decided.type in ending_in(self._course.begun, self._course.done):
-            return await self._so_far(account, request_id)
-        if decided.type not in kind.outcomes:
+        found = await self._redemptions.followed(decided)
+        if found is None:
+            return pending(account, kind, request_id, ticket)
+        if found.type in ending_in(self._course.begun, self._course.done):
+            return await self._so_far(found.account, request_id)
+        if found.type not in kind.outcomes:
             raise Problem(kind.unknown)
-        return told(self._course, decided, Token(snapshot.token.partition, decided.seq))
+        return told(self._course, found, self._redemptions.token(found))
 
     async def _so_far(self, account: str, request_id: UUID) -> Response:
         """How far a request has come that has begun."""
@@ -143,11 +141,12 @@ def told(course: Course, decided: Decided, token: Token) -> Response:
         made = {**told_of(decided, fact, token), "request_id": named[course.subject]}
         return as_json(made, headers={HEADER: str(token)})
     if isinstance(fact, course.refused):
-        return _refused(named["reason"], named[course.subject], named["points"], token).response()
+        asked = named.get("points")
+        return _refused(named["reason"], named[course.subject], asked, token).response()
     return answer(decided, token)
 
 
-def _refused(reason: str, request_id: UUID, points: int, token: Token) -> Problem:
+def _refused(reason: str, request_id: UUID, points: int | None, token: Token) -> Problem:
     return Problem(
         Code(RefusalReason(reason).value),
         headers={HEADER: str(token)},

@@ -42,6 +42,7 @@ class Context:
     redemptions: Redemptions
     rewards: CarriedRequests
     transfers: CarriedRequests
+    merges: CarriedRequests
 
     def tokens(self, request: Request) -> list[Token]:
         """What the caller sent back, in headers and in the query. Raises `token_malformed`."""

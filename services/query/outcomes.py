@@ -18,6 +18,7 @@ from services.query.problems import Code, Problem
 from services.query.tokens import HEADER, Token
 from shared.events.base import split_account, split_stock
 from shared.events.facts import LotShare
+from shared.events.merges import PartMoved
 from shared.events.movements import (
     AwardConfirmed,
     Covering,
@@ -176,6 +177,13 @@ class TransferMade(Outcome):
     points: int
 
 
+class MergeMade(Outcome):
+    """All that was in the account is in that of the member `into`."""
+
+    merge_id: UUID
+    into: Annotated[str, Field(description="The other member", examples=["901"])]
+
+
 class StockPut(Answer):
     """Units that an operator put in stock; `balance` are those in stock after it."""
 
@@ -210,6 +218,7 @@ STATUSES: Mapping[type[BaseModel], str] = {
     RewardCancelled: "cancelled",
     StockAdded: "added",
     TransferSettled: "received",
+    PartMoved: "merged",
 }
 """What a request can come to, and the word for it."""
 
@@ -228,6 +237,8 @@ def told_of(decided: Decided, fact: BaseModel, token: Token) -> dict[str, Any]:
 
 
 def _detail(fact: BaseModel) -> dict[str, Any]:
+    if isinstance(fact, PartMoved):
+        return {"merge_id": fact.merge_id, "into": split_account(fact.to)[1]}
     detail = fact.model_dump(exclude={"account"})
     if isinstance(fact, TransferSettled):
         detail["to"] = split_account(fact.to)[1]
@@ -242,12 +253,14 @@ def _whose(account: str) -> dict[str, str]:
 
 def refused(decided: Decided, fact: RequestRefused, token: Token) -> Problem:
     """A refusal's answer."""
-    numbers = fact.model_dump(exclude={"account", "request", "reason"})
+    numbers = fact.model_dump(exclude={"account", "request", "reason", "merged_into"})
+    into = fact.merged_into
     return Problem(
         Code(fact.reason.value),
         headers={HEADER: str(token)},
         status=HTTPStatus.CONFLICT,
         request_id=decided.cause,
         **numbers,
+        merged_into=into and split_account(into)[1],
         token=str(token),
     )

@@ -62,6 +62,11 @@ class Code(StrEnum):
     REWARD_NOT_OPEN = "reward_not_open"
     CODE_KNOWN = "code_known"
     TRANSFER_UNKNOWN = "transfer_unknown"
+    ACCOUNT_MERGED = "account_merged"
+    MERGE_NOT_ALLOWED = "merge_not_allowed"
+    HOLD_OPEN = "hold_open"
+    TRANSFER_OPEN = "transfer_open"
+    MERGE_UNKNOWN = "merge_unknown"
     UNDECIDABLE = "undecidable"
 
     NOT_FOUND = "not_found"
@@ -126,6 +131,11 @@ KINDS: Mapping[Code, Kind] = {
     Code.METHOD_NOT_ALLOWED: Kind(HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method"),
     Code.REDEMPTION_UNKNOWN: Kind(_UNKNOWN, "There is no such redemption of this member"),
     Code.TRANSFER_UNKNOWN: Kind(_UNKNOWN, "There is no such transfer of this member"),
+    Code.ACCOUNT_MERGED: Kind(_REFUSED, "The account is merged into another one, or will be"),
+    Code.MERGE_NOT_ALLOWED: Kind(_REFUSED, "Not another account of the same program"),
+    Code.HOLD_OPEN: Kind(_REFUSED, "The account has holds that are open"),
+    Code.TRANSFER_OPEN: Kind(_REFUSED, "The account has transfers that are in transit"),
+    Code.MERGE_UNKNOWN: Kind(_UNKNOWN, "There is no such merge of this member"),
     Code.REQUEST_UNKNOWN: Kind(_UNKNOWN, "There is no such request of this member"),
     Code.RECEIPT_UNKNOWN: Kind(_UNKNOWN, "There is no such receipt of this member"),
     Code.RECEIPT_AMBIGUOUS: Kind(_UNPROCESSABLE, "Several brands have a receipt with this id"),

@@ -37,7 +37,8 @@ BALANCES = f"""
 SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled,
   l.available, l.pending, a.held, a.due AS deficit,
   a.earned, a.redeemed, a.expired + a.free - l.available - l.pending AS expired,
-  a.clawed_back, a.written_off, a.added, a.deducted, a.received, a.sent, l.next_at, l.next_points
+  a.clawed_back, a.written_off, a.added, a.deducted, a.received, a.sent,
+  CASE WHEN a.status = 'closed' THEN a.merged_into END AS merged_into, l.next_at, l.next_points
 {FROM}
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(active), 0)::bigint AS available,
@@ -158,7 +159,8 @@ LEFT JOIN LATERAL (
   SELECT redemption_id, reward, state, points, brand, code, program_version, reason, made_at,
     changed_at, "order"
   FROM redeem.claim
-  WHERE account = $1 AND ($4::uuid IS NULL OR redemption_id = $4) AND "order" < $5
+  WHERE account = $1 AND state <> 'moved' AND "order" < $5
+    AND ($4::uuid IS NULL OR redemption_id = $4)
   ORDER BY "order" DESC LIMIT $6
 ) c ON true
 {WHERE}
@@ -173,13 +175,32 @@ SELECT p.seq AS position, at.as_of, a.version, t.*
 LEFT JOIN LATERAL (
   SELECT transfer_id, "to", state, points, reason, made_at, changed_at, "order"
   FROM redeem.transfer
-  WHERE account = $1 AND ($4::uuid IS NULL OR transfer_id = $4) AND "order" < $5
+  WHERE account = $1 AND state <> 'moved' AND "order" < $5
+    AND ($4::uuid IS NULL OR transfer_id = $4)
   ORDER BY "order" DESC LIMIT $6
 ) t ON true
 {WHERE}
 ORDER BY t."order" DESC
 """  # noqa: S608
 """$4: one transfer, or null; $5: those made before this version; $6: how many."""
+
+
+MERGES = f"""
+SELECT p.seq AS position, at.as_of, a.version, m.*
+{FROM}
+LEFT JOIN LATERAL (
+  SELECT parcel_id AS merge_id, "to", reason, made_at, changed_at, "order", NULL::bigint AS points,
+    CASE WHEN EXISTS (
+      SELECT FROM redeem.parcel part WHERE account = $1 AND kind = 'part' AND state = 'open'
+    ) THEN 'open' ELSE state END AS state
+  FROM redeem.parcel
+  WHERE account = $1 AND kind = 'merge' AND ($4::uuid IS NULL OR parcel_id = $4) AND "order" < $5
+  ORDER BY "order" DESC LIMIT $6
+) m ON true
+{WHERE}
+ORDER BY m."order" DESC
+"""  # noqa: S608
+"""$4: one merge, or null; $5: those asked for before this version; $6: how many."""
 
 
 class Snapshot(NamedTuple):

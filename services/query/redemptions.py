@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from services.query.answers import RedemptionStatus
 from services.query.arrivals import DECISIONS, Arrivals, Decided
 from services.query.connections import Database
+from services.query.forwarded import followed
 from services.query.limits import RETRY_AFTER_SECONDS
 from services.query.outcomes import STATUSES, refused, told_of
 from services.query.problems import Code, Problem
@@ -109,7 +110,6 @@ class Sent(NamedTuple):
     """A command that is on the log: `decided` is what it came to, `offset` where it stands."""
 
     id: UUID
-    partition: int
     body: bytes
     decided: Decided | None
     offset: int = 0
@@ -146,7 +146,7 @@ class Redemptions:
         if request.decided is None:
             kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
             return pending(command.account, kind, request.id, request.ticket)
-        return self._told(request.decided, request.partition, request.body)
+        return self._told(request.decided, request.body)
 
     async def sent(self, command: Asked) -> Sent:
         """The command on the log, with its decision if there is one in time.
@@ -159,7 +159,7 @@ class Redemptions:
         partition = partition_of_account(command.account, self._partitions)
         known = await self._database.fetch(DECISIONS, [cause.id])
         if known:
-            return Sent(cause.id, partition, body, Decided(*known[0]))
+            return await self._sent(cause.id, body, Decided(*known[0]))
         with self._arrivals.expected(partition, cause.id) as decision:
             place = Place(COMMANDS.name, partition)
             offset = await self._publisher.command(place, _outgoing(command, value, cause, body))
@@ -167,7 +167,35 @@ class Redemptions:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._answer_seconds):
                     decided = await decision
-        return Sent(cause.id, partition, body, decided, offset)
+        return await self._sent(cause.id, body, decided, offset)
+
+    async def _sent(self, id: UUID, body: bytes, decided: Decided | None, offset: int = 0) -> Sent:
+        """With the decision of the account to which it was sent on, if there is one in time."""
+        last = await followed(decided, self.awaited) if decided is not None else None
+        return Sent(id, body, last, offset)
+
+    async def awaited(self, account: str, cause: UUID) -> Decided | None:
+        """What an account decides on a cause, if it does in time."""
+        partition = partition_of_account(account, self._partitions)
+        with (
+            self._arrivals.expected(partition, cause) as decision,
+            contextlib.suppress(TimeoutError),
+        ):
+            async with asyncio.timeout(self._answer_seconds):
+                return await decision
+        return None
+
+    async def followed(self, decided: Decided) -> Decided | None:
+        """The decision of the account to which it was sent on, if there is one yet."""
+        return await followed(decided, self._known)
+
+    async def _known(self, _account: str, cause: UUID) -> Decided | None:
+        rows = await self._database.fetch(DECISIONS, [cause])
+        return Decided(*rows[0]) if rows else None
+
+    def token(self, decided: Decided) -> Token:
+        """Where a decision stands."""
+        return Token(partition_of_account(decided.account, self._partitions), decided.seq)
 
     async def status(
         self, account: str, request_id: UUID, ticket: Ticket | None, kind: Kind = REDEMPTION
@@ -175,19 +203,21 @@ class Redemptions:
         """What became of a request: as `ask` would have answered. Raises Problem."""
         snapshot = await self._reader.read(DECISION, account, request_id)
         row = snapshot.rows[0] if snapshot.rows else None
-        if row is not None and row["type"] in kind.outcomes:
-            decided = Decided(*(row[name] for name in Decided._fields))
-            body = decided.body if ticket is None else ticket.body
-            return self._told(decided, snapshot.token.partition, body)
+        if row is not None and row["type"] is not None:
+            decided = await self.followed(Decided(*(row[name] for name in Decided._fields)))
+            if decided is None:
+                return pending(account, kind, request_id, ticket)
+            if decided.type in kind.outcomes:
+                return self._told(decided, decided.body if ticket is None else ticket.body)
         if ticket is not None and (row is None or next_command(row["inputs"]) <= ticket.offset):
             return pending(account, kind, request_id, ticket)
         raise Problem(kind.unknown)
 
-    def _told(self, decided: Decided, partition: int, body: bytes) -> Response:
+    def _told(self, decided: Decided, body: bytes) -> Response:
         """The answer of a decision; `body` is the digest of what this caller asked."""
         if decided.body != body:
             raise Problem(Code.IDEMPOTENCY_CONFLICT)
-        token = Token(partition, decided.seq)
+        token = self.token(decided)
         self._reader.served.note(token)
         return answer(decided, token)
 

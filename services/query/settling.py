@@ -68,6 +68,7 @@ def balances_row(account: Account, t: datetime) -> Row:
     following = next(iter(expiries(account.lots.values(), t)), None)
     return {
         **seen._asdict(),
+        "merged_into": account.merged_into if account.is_merged else None,
         "next_at": following and following.expires_at,
         "next_points": following and following.points,
     }

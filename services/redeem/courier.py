@@ -19,15 +19,18 @@ import asyncpg
 import structlog
 from pydantic import BaseModel
 
+from services.redeem.deliveries import InParcel, delivery, outcome_of_parcel
 from services.redeem.errands import Letter, letter, outcome_letter, receipt_letter, stock_cause
+from services.redeem.merges import PARCEL, parcel_of
 from services.redeem.rewards import CLAIM, claim_of
 from services.redeem.transfers import TRANSFER, transfer_of
 from shared.events import registry
-from shared.events.ids import Cause, digest, receive_cause, transferred_cause
+from shared.events.ids import Cause, delivery_cause, digest, receive_cause, transferred_cause
 from shared.events.topics import COMMANDS
 from shared.events.transfers import PointsSent
 from shared.events.wire import context
 from shared.ledger.claims import Claim
+from shared.ledger.parcels import Parcel, ParcelState
 from shared.ledger.transfers import Transfer, TransferState
 from shared.postgres.pool import available
 from shared.stream.log import LogUnavailable, Outgoing, Place
@@ -58,6 +61,13 @@ def _oldest(table: Table, condition: str) -> str:
 
 OPEN_CLAIMS = _oldest(CLAIM, "errand IS NOT NULL")
 IN_TRANSIT = _oldest(TRANSFER, f"state = '{TransferState.IN_TRANSIT}'")
+NEXT_PARCELS = f"""
+    SELECT * FROM (
+        SELECT DISTINCT ON (account) {", ".join(f'"{column}"' for column in PARCEL.columns)}
+        FROM parcel WHERE state = '{ParcelState.OPEN}' ORDER BY account, "order"
+    ) first ORDER BY made_at LIMIT {ERRANDS_AT_ONCE}
+"""  # noqa: S608
+"""Of each account that is merged the first parcel that is not settled: the others wait for it."""
 DECIDED = "SELECT cause, type, fact FROM decision WHERE cause = ANY($1::uuid[])"
 logger = structlog.get_logger()
 
@@ -118,6 +128,7 @@ async def open_letters(shell: Shell, is_recent: Callable[[Cause], bool]) -> list
         letters = [
             *await _of_claims(shell, connection),
             *await _of_transfers(shell, connection, is_recent),
+            *await _of_parcels(shell, connection, is_recent),
         ]
     return [found for found in letters if not is_recent(found.cause)]
 
@@ -156,6 +167,32 @@ async def _of_transfers(
             outcome_letter(transfer, decided[receipt.id])
             for transfer, receipt in pairs
             if receipt.id in decided
+        ),
+    ]
+
+
+async def _of_parcels(
+    shell: Shell, connection: asyncpg.Connection, is_recent: Callable[[Cause], bool]
+) -> list[Letter]:
+    """What is in a parcel is looked up only where it is to be delivered: it may be large."""
+    rows = await connection.fetch(NEXT_PARCELS)
+    parcels = [parcel_of(Parcel(*row)) for row in rows if _is_ours(shell, row["account"])]
+    deliveries = [delivery_cause(parcel.to, parcel.parcel_id) for parcel in parcels]
+    decided = await _decided(connection, [cause.id for cause in deliveries])
+    pairs = list(zip(parcels, deliveries, strict=True))
+    untold = [
+        parcel.parcel_id
+        for parcel, cause in pairs
+        if cause.id not in decided and not is_recent(cause)
+    ]
+    facts = await _decided(connection, untold[:SENT_AT_ONCE])
+    return [
+        *(delivery(fact) for fact in facts.values() if isinstance(fact, InParcel)),
+        *(
+            outcome
+            for parcel, cause in pairs
+            if cause.id in decided
+            and (outcome := outcome_of_parcel(parcel, decided[cause.id])) is not None
         ),
     ]
 

@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
-from services.redeem.errands import Carried
+from services.redeem.merge_decisions import OWN, OfMerge, decide_merge
 from services.redeem.reward_decisions import (
     NOTHING,
+    CarriedOfReward,
     KeyedOfReward,
     OfReward,
     decide_reward,
 )
-from services.redeem.transfer_decisions import OfTransfer, decide_transfer
+from services.redeem.transfer_decisions import CarriedOfTransfer, OfTransfer, decide_transfer
 from shared.events.base import split_account
 from shared.events.commands import (
     AdjustPoints,
@@ -49,6 +50,7 @@ from shared.events.ids import (
     slide_cause,
     write_off_cause,
 )
+from shared.events.merges import TakeInput
 from shared.events.movements import (
     AwardConfirmed,
     DeficitWrittenOff,
@@ -65,6 +67,7 @@ from shared.ledger.dates import activate, confirm, extend, reinstate
 from shared.ledger.decide import credit, redeem
 from shared.ledger.evolve import LedgerFact, evolve
 from shared.ledger.holds import capture, hold, release
+from shared.ledger.merging import forward, inner
 from shared.ledger.refunds import cancel
 from shared.ledger.settle import Settlement, settle
 from shared.ledger.shelf import Shelf
@@ -83,12 +86,12 @@ Keyed = (
     | KeyedOfReward
 )
 """Commands whose caller names a key."""
-Asked = ReturnAssessed | Keyed | ReleasePoints | Carried
+Asked = ReturnAssessed | Keyed | ReleasePoints | CarriedOfReward | CarriedOfTransfer
 """What is decided under a program, as one fact."""
 Spending = RedeemPoints | CapturePoints | RedeemReward
 Spent = PointsRedeemed | HoldCaptured | RewardReserved | RewardIssued
 """What spends points, and what comes of it if it does."""
-Input = PointsEarned | AwardActivated | Asked | Tick
+Input = PointsEarned | AwardActivated | Asked | OfMerge | TakeInput | Tick
 """What moves points; other facts of earn are no business of an account."""
 ProgramAt = Callable[[str, datetime], Program | None]
 """The version of a program in force at an instant, if there is one."""
@@ -113,13 +116,23 @@ def decide(
     """Facts for one input, decided at t; `cause` is the input's own. None: no account is open yet.
 
     `shelf` has the claims, codes and transfers that commands take, `known` the causes that are
-    decided. A tick adds nothing to what dates have brought about, so it may well give no fact.
+    decided. A tick adds nothing to what dates have brought about, so it may well give no fact. What
+    is said to a merged account goes to the other one, but for what is about the merge itself.
     """
+    if account is not None and account.is_merged and not isinstance(message, OWN):
+        if isinstance(message, Tick):
+            return []
+        return [Decision(cause, forward(account, message, cause.id, known))]
+    if isinstance(message, TakeInput):
+        return _taken_in(account, message, program_at, cause, t, shelf, known)
     decisions: list[Decision] = []
     if account is not None:
         for fact, after in settle(account, t):
             decisions.append(Decision(_cause(fact), fact))
             account = after
+    if isinstance(message, OfMerge):
+        merge = decide_merge(account, message, shelf, cause, t)
+        return [*decisions, *(Decision(*decided) for decided in merge)]
     match message:
         case Tick():
             pass
@@ -131,6 +144,24 @@ def decide(
             program = program_at(split_account(message.account)[0], t)
             decisions.extend(_asked(account, message, program, shelf, cause, t))
     return decisions
+
+
+def _taken_in(
+    account: Account | None,
+    command: TakeInput,
+    program_at: ProgramAt,
+    cause: Cause,
+    t: datetime,
+    shelf: Shelf,
+    known: Container[UUID],
+) -> list[Decision]:
+    """What was said to a merged account, decided on this one.
+
+    What it makes has the id that it would have had there, so that callers find it.
+    """
+    origin = Cause(cause.text, command.origin)
+    decided = decide(account, inner(command), program_at, origin, t, shelf, known)
+    return [one._replace(cause=cause) if one.cause == origin else one for one in decided]
 
 
 def _awarded(

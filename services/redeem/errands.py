@@ -8,6 +8,8 @@ from typing import NamedTuple, assert_never
 
 from pydantic import BaseModel
 
+from services.redeem.merge_decisions import CarriedOfMerge
+from services.redeem.merges import merge_cause
 from services.redeem.reward_decisions import CarriedOfReward
 from services.redeem.transfer_decisions import CarriedOfTransfer
 from shared.events.facts import RefusalReason
@@ -20,6 +22,7 @@ from shared.events.ids import (
     take_cause,
     transferred_cause,
 )
+from shared.events.merges import TakeInput
 from shared.events.movements import RequestRefused
 from shared.events.rewards import (
     ConcludeReturn,
@@ -33,7 +36,7 @@ from shared.events.transfers import ConcludeTransfer, PointsReceived, PointsSent
 from shared.ledger.claims import Claim, Errand
 from shared.ledger.transfers import Transfer
 
-Carried = CarriedOfReward | CarriedOfTransfer
+Carried = CarriedOfReward | CarriedOfTransfer | CarriedOfMerge | TakeInput
 """Commands that go from account to account."""
 
 
@@ -53,7 +56,7 @@ def carried_cause(command: Carried) -> Cause:
         case ConcludeTransfer():
             return transferred_cause(command.account, command.transfer_id)
         case _:
-            assert_never(command)
+            return merge_cause(command)
 
 
 class Letter(NamedTuple):
@@ -127,7 +130,8 @@ def receipt_letter(sent: PointsSent) -> Letter:
 
 def outcome_letter(transfer: Transfer, decided: BaseModel) -> Letter:
     """What the other account has `decided`, back to the sender."""
-    refused = None if isinstance(decided, PointsReceived) else _why(decided)
+    received = isinstance(decided, PointsReceived)
+    refused = None if received else why(decided, RefusalReason.TRANSFER_NOT_ALLOWED)
     return Letter(
         ConcludeTransfer(
             account=transfer.account, transfer_id=transfer.transfer_id, refused=refused
@@ -135,8 +139,6 @@ def outcome_letter(transfer: Transfer, decided: BaseModel) -> Letter:
     )
 
 
-def _why(decided: BaseModel) -> RefusalReason:
+def why(decided: BaseModel, unsaid: RefusalReason) -> RefusalReason:
     """Also an account that could not decide takes nothing: it never will then."""
-    if isinstance(decided, RequestRefused):
-        return decided.reason
-    return RefusalReason.TRANSFER_NOT_ALLOWED
+    return decided.reason if isinstance(decided, RequestRefused) else unsaid

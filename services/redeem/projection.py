@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.redeem.merges import PARCEL, PARCELS, parcel_of
 from services.redeem.rewards import (
     CLAIM,
     CODE,
@@ -22,7 +23,7 @@ from services.redeem.rewards import (
     lots_of,
     made,
 )
-from services.redeem.transfers import TRANSFER, TRANSFERS, transfer_of
+from services.redeem.transfers import TRANSFER, TRANSFER_LOOKUPS, transfers_of
 from shared.events.base import instant
 from shared.events.facts import (
     InputRejected,
@@ -31,6 +32,7 @@ from shared.events.facts import (
     PointsRedeemed,
 )
 from shared.events.ids import Cause
+from shared.events.merges import PartMoved, PartTaken
 from shared.events.movements import (
     AwardConfirmed,
     Covering,
@@ -98,7 +100,7 @@ DECISION = Table(
     ),
     "cause",
 )
-ACCOUNT = Table("account", AccountRow, ("text", "text", "bigint", _TIME, *_SUMS), "key")
+ACCOUNT = Table("account", AccountRow, ("text", "text", "bigint", _TIME, *_SUMS, "text"), "key")
 LOT = Table(
     "lot",
     Lot,
@@ -107,6 +109,7 @@ LOT = Table(
         *("boolean", "boolean", "text", _TIME),
     ),
     "lot_id",
+    scope="account",
 )
 DEBIT = Table(
     "debit",
@@ -116,8 +119,9 @@ DEBIT = Table(
         *("bigint", "bigint", "text", "text", _TIME, _TIME),
     ),
     "debit_id",
+    scope="account",
 )
-TABLES = (DECISION, ACCOUNT, LOT, DEBIT, TRANSFER, *REWARD_TABLES)
+TABLES = (DECISION, ACCOUNT, LOT, DEBIT, TRANSFER, PARCEL, *REWARD_TABLES)
 
 
 def _is_past(lot: Lot, horizon: datetime | None) -> bool:
@@ -135,12 +139,14 @@ def _is_over(date: datetime | None, horizon: datetime) -> bool:
 KNOWN = Lookup(DECISION, "cause")
 ACCOUNTS = Lookup(ACCOUNT, "key")
 OPEN_LOTS = Lookup(LOT, "account", "free > 0", lambda lot, _: lot.free > 0)
+CLOSED_LOTS = Lookup(LOT, "account", "free = 0", lambda lot, _: not lot.free)
 PAST_LOTS = Lookup(LOT, "account", "free > 0 AND expires_at <= $2", _is_past)
 NAMED_LOTS = Lookup(LOT, "lot_id")
 DUE_DEBITS = Lookup(DEBIT, "account", "due > 0", lambda debit, _: debit.due > 0)
 OPEN_HOLDS = Lookup(DEBIT, "account", "state = 'open'", lambda debit, _: debit.state == "open")
 LAPSED = Lookup(DEBIT, "account", "settles_at <= $2", _is_settled)
 NAMED_DEBITS = Lookup(DEBIT, "debit_id")
+ALL_DEBITS = Lookup(DEBIT, "account")
 _COVERS = "(json_array_elements(allocation::json) ->> 0)::uuid"
 LOTS_OF_LAPSED = Lookup(LOT, "lot_id", through=Through(LAPSED, _COVERS, lots_named))
 LOTS_OF_DEBITS = Lookup(LOT, "lot_id", through=Through(NAMED_DEBITS, _COVERS, lots_named))
@@ -153,9 +159,9 @@ HOLDERS = Lookup(
     through=Through(USED_LOTS, "account", lambda lot: [lot.account]),
 )
 """Every debit that may hold points of the lots asked for: all covered ones of their accounts."""
-OF_LOTS = (OPEN_LOTS, PAST_LOTS, NAMED_LOTS, LOTS_OF_LAPSED, LOTS_OF_DEBITS)
-OF_DEBITS = (DUE_DEBITS, OPEN_HOLDS, LAPSED, NAMED_DEBITS, HOLDERS)
-LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS, TRANSFERS, *REWARD_LOOKUPS)
+OF_LOTS = (OPEN_LOTS, CLOSED_LOTS, PAST_LOTS, NAMED_LOTS, LOTS_OF_LAPSED, LOTS_OF_DEBITS)
+OF_DEBITS = (DUE_DEBITS, OPEN_HOLDS, LAPSED, NAMED_DEBITS, HOLDERS, ALL_DEBITS)
+LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS, *TRANSFER_LOOKUPS, PARCELS, *REWARD_LOOKUPS)
 
 
 class Accounts:
@@ -176,8 +182,8 @@ class Accounts:
             for row in rows.get(ACCOUNTS, ())
         }
         self.accounts: dict[str, Account] = dict(self.loaded)
-        transfers = map(transfer_of, rows.get(TRANSFERS, ()))
-        self.shelf = Shelf(claims_of(rows), codes_of(rows), transfers)
+        parcels = map(parcel_of, rows.get(PARCELS, ()))
+        self.shelf = Shelf(claims_of(rows), codes_of(rows), transfers_of(rows), parcels)
         self.decisions: list[DecisionRow] = []
 
     def body_of(self, cause: Cause) -> bytes | None:
@@ -234,6 +240,7 @@ class Accounts:
             CLAIM: list(self.shelf.changed_claims.values()),
             CODE: list(self.shelf.changed_codes.values()),
             TRANSFER: list(self.shelf.changed_transfers.values()),
+            PARCEL: list(self.shelf.changed_parcels.values()),
         }
 
 
@@ -289,6 +296,10 @@ def _lots(fact: Any) -> Iterator[UUID]:
             yield fact.lot_id
         case PointsClawedBack() | ExpiryExtended() | PointsSent():
             yield from (part.lot_id for part in fact.lots)
+        case PartMoved() | PartTaken():
+            yield from (lot.lot_id for lot in fact.part.lots)
+            for debit in fact.part.debits:
+                yield from (share.lot_id for share in debit.allocation)
         case _ if isinstance(fact, GIVING_BACK):
             yield from (share.lot_id for share in fact.back.lots)
         case _:
@@ -309,6 +320,8 @@ def _debits(fact: Any) -> Iterator[UUID]:
             yield fact.transfer_id
         case DeficitWrittenOff():
             yield fact.debit_id
+        case PartMoved() | PartTaken():
+            yield from (debit.debit_id for debit in fact.part.debits)
         case PointsClawedBack():
             yield from (loss.debit_id for part in fact.lots for loss in part.lost)
         case _:
@@ -320,7 +333,7 @@ def _coverings(fact: Any) -> tuple[Covering, ...]:
     match fact:
         case _ if isinstance(fact, GIVING_BACK):
             return fact.back.covers
-        case PointsClawedBack() | PointsAdded() | LotReinstated() | PointsReceived():
+        case PointsClawedBack() | PointsAdded() | LotReinstated() | PointsReceived() | PartTaken():
             return fact.covers
         case _:
             return back_of(fact).covers

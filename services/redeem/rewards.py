@@ -39,21 +39,23 @@ CLAIM = Table(
         *("boolean", "boolean", "uuid", "text", "text", "text", _TIME, _TIME, "bigint"),
     ),
     "redemption_id",
+    scope="account",
 )
 CODE = Table("code", StockCode, ("uuid", "text", "uuid", "text", "bigint", "uuid"), "code_id")
 REWARD_TABLES = (CLAIM, CODE)
 
 CLAIMS = Lookup(CLAIM, "redemption_id")
+CLAIMS_OF = Lookup(CLAIM, "account")
 FREE_CODES = Lookup(CODE, "account", "taken_by IS NULL", lambda code, _: code.taken_by is None)
 NAMED_CODES = Lookup(CODE, "code_id")
 CODES_OF_UNITS = Lookup(CODE, "taken_by")
 OF_CODES = (FREE_CODES, NAMED_CODES, CODES_OF_UNITS)
-REWARD_LOOKUPS = (CLAIMS, *OF_CODES)
+REWARD_LOOKUPS = (CLAIMS, CLAIMS_OF, *OF_CODES)
 
 
 def claims_of(rows: Rows) -> Iterator[Claim]:
     """The claims that rows describe."""
-    return map(claim_of, rows.get(CLAIMS, ()))
+    return (claim_of(row) for lookup in (CLAIMS, CLAIMS_OF) for row in rows.get(lookup, ()))
 
 
 def codes_of(rows: Rows) -> Iterator[StockCode]:

@@ -16,8 +16,12 @@ from pydantic import BaseModel, ValidationError
 from services.redeem.decide import Input as Message
 from services.redeem.decide import decide
 from services.redeem.errands import Carried, carried_cause
+from services.redeem.merge_decisions import OfMerge
+from services.redeem.merges import PARCELS, AskedOfMerges, parcels_named
 from services.redeem.projection import (
     ACCOUNTS,
+    ALL_DEBITS,
+    CLOSED_LOTS,
     DUE_DEBITS,
     HOLDERS,
     KNOWN,
@@ -36,8 +40,8 @@ from services.redeem.projection import (
     transfers_named,
 )
 from services.redeem.reward_decisions import OfReward
-from services.redeem.rewards import AskedOfRewards, replay_needs
-from services.redeem.transfers import TRANSFERS
+from services.redeem.rewards import CLAIMS_OF, AskedOfRewards, replay_needs
+from services.redeem.transfers import TRANSFERS, TRANSFERS_OF
 from shared.events import registry
 from shared.events.base import instant, split_account
 from shared.events.commands import (
@@ -64,9 +68,11 @@ from shared.events.ids import (
     return_cause,
     tick_cause,
 )
+from shared.events.merges import TakeInput
 from shared.events.quarantine import Reason
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
-from shared.events.transfers import ConcludeTransfer, ReceivePoints, TransferPoints
+from shared.events.transfers import ConcludeTransfer, TransferPoints
+from shared.ledger.merging import inner
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.log import Record
@@ -111,6 +117,7 @@ class Asked:
         self.known: set[UUID] = set()
         self.transfers: set[UUID] = set()
         self.rewards = AskedOfRewards()
+        self.merges = AskedOfMerges()
 
     def credits(self, award: PointsEarned | AwardActivated) -> None:
         """Points of an award become lots, or active; what it extends are lots that are there."""
@@ -128,10 +135,16 @@ class Asked:
         self.clawed.update(lots)
 
 
+def _said(input: Input) -> Message:
+    """What an input says: of one that was sent on, what was said at first."""
+    message = cast(Message, input.message)
+    return inner(message) if isinstance(message, TakeInput) else message
+
+
 def _asked(inputs: Sequence[Input]) -> Asked:
     asked = Asked()
     for input in inputs:
-        match cast(Message, input.message):
+        match _said(input):
             case RedeemPoints() | AdjustPoints() | TransferPoints():
                 asked.spending.add(input.account)
             case HoldPoints():
@@ -154,12 +167,15 @@ def _asked(inputs: Sequence[Input]) -> Asked:
             case ConcludeTransfer(transfer_id=debit):
                 asked.debits.add(debit)
                 asked.transfers.add(debit)
-            case ReceivePoints() | Tick():
-                pass
             case message if isinstance(message, OfReward):
                 asked.rewards.add(message)
-    asked.spending |= asked.rewards.spending
-    asked.debits |= asked.rewards.debits
+            case message if isinstance(message, OfMerge):
+                asked.merges.add(message)
+    rewards, merges = asked.rewards, asked.merges
+    asked.spending |= rewards.spending | merges.moving | merges.taking
+    asked.holding |= merges.merging
+    asked.debits |= rewards.debits | merges.debits
+    asked.lots |= merges.lots
     return asked
 
 
@@ -208,7 +224,7 @@ class Redeem:
         asked.spending |= {
             input.account
             for input in inputs
-            if isinstance(input.message, CapturePoints) and self._slides(input.account)
+            if isinstance(_said(input), CapturePoints) and self._slides(input.account)
         }
         needs = [
             Need(KNOWN, [*(input.cause.id for input in inputs), *asked.known]),
@@ -225,6 +241,11 @@ class Redeem:
             (NAMED_DEBITS, asked.debits),
             (LOTS_OF_DEBITS, asked.debits),
             (TRANSFERS, asked.transfers),
+            (CLOSED_LOTS, asked.merges.moving),
+            (ALL_DEBITS, asked.merges.moving),
+            (CLAIMS_OF, asked.merges.moving),
+            (TRANSFERS_OF, asked.merges.moving | asked.merges.merging),
+            (PARCELS, asked.merges.parcels),
         )
         needs.extend(Need(lookup, list(values)) for lookup, values in wanted if values)
         needs.extend(asked.rewards.needs())
@@ -245,6 +266,7 @@ class Redeem:
             Need(NAMED_LOTS, lots),
             Need(NAMED_DEBITS, debits),
             Need(TRANSFERS, transfers_named(facts)),
+            Need(PARCELS, parcels_named(facts)),
             *replay_needs(facts),
         ]
 

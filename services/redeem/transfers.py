@@ -1,8 +1,10 @@
 """The row of each transfer between accounts."""
 
+from collections.abc import Iterator
+
 from shared.events.facts import RefusalReason
 from shared.ledger.transfers import Transfer, TransferState
-from shared.stream.store import Lookup, Table
+from shared.stream.store import Lookup, Rows, Table
 
 _TIME = "timestamptz"
 TRANSFER = Table(
@@ -10,8 +12,16 @@ TRANSFER = Table(
     Transfer,
     ("text", "uuid", "text", "bigint", "text", "text", _TIME, _TIME, "bigint"),
     "transfer_id",
+    scope="account",
 )
 TRANSFERS = Lookup(TRANSFER, "transfer_id")
+TRANSFERS_OF = Lookup(TRANSFER, "account")
+TRANSFER_LOOKUPS = (TRANSFERS, TRANSFERS_OF)
+
+
+def transfers_of(rows: Rows) -> Iterator[Transfer]:
+    """The transfers that rows describe."""
+    return (transfer_of(row) for lookup in TRANSFER_LOOKUPS for row in rows.get(lookup, ()))
 
 
 def transfer_of(row: Transfer) -> Transfer:

@@ -386,6 +386,11 @@ class RefusalReason(StrEnum):
     REWARD_NOT_OPEN = "reward_not_open"
     CODE_KNOWN = "code_known"
     TRANSFER_UNKNOWN = "transfer_unknown"
+    ACCOUNT_MERGED = "account_merged"
+    MERGE_NOT_ALLOWED = "merge_not_allowed"
+    HOLD_OPEN = "hold_open"
+    TRANSFER_OPEN = "transfer_open"
+    MERGE_UNKNOWN = "merge_unknown"
 
 
 class RedemptionRefused(Contract):

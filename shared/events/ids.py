@@ -140,6 +140,26 @@ def received_lot_id(account: str, transfer_id: UUID, sent_lot_id: UUID) -> UUID:
     return cause("received-lot", account, str(transfer_id), str(sent_lot_id)).id
 
 
+def delivery_cause(account: str, parcel_id: UUID) -> Cause:
+    """An account decides once on a parcel of another."""
+    return cause("delivery", account, str(parcel_id))
+
+
+def merged_cause(account: str, merge_id: UUID) -> Cause:
+    """An account hears once what the other one said to its merge."""
+    return cause("merged", account, str(merge_id))
+
+
+def part_moved_cause(account: str, merge_id: UUID, version: int) -> Cause:
+    """At each version of itself an account moves one part; the last has the merge's own cause."""
+    return cause("part-moved", account, str(merge_id), str(version))
+
+
+def settled_cause(account: str, parcel_id: UUID) -> Cause:
+    """An account hears once that a parcel of its has been decided on."""
+    return cause("parcel-settled", account, str(parcel_id))
+
+
 def code_id(stock: str, code: str) -> UUID:
     """A code is in a reward's pool once."""
     return cause("code", stock, code).id

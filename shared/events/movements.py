@@ -260,7 +260,8 @@ class RequestRefused(Contract):
     """A command, or a return, that was not done, with the code and the numbers that explain it.
 
     `request` is the wire type of what was asked, `subject` the hold, redemption or lot that it
-    named or would have made. `limit` is of points unless `limit_of` says otherwise.
+    named or would have made. `limit` is of points unless `limit_of` says otherwise. `open_count` is
+    how many holds or transfers are in the way, `merged_into` the account that has all of this one.
     """
 
     account: AccountKey
@@ -274,3 +275,5 @@ class RequestRefused(Contract):
     multiple: Points | None = None
     limit: Points | None = None
     limit_of: str | None = None
+    open_count: Points | None = None
+    merged_into: AccountKey | None = None

@@ -10,7 +10,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.events import activity, commands, facts, movements, rewards, transfers, upstream
+from shared.events import (
+    activity,
+    commands,
+    facts,
+    merges,
+    movements,
+    rewards,
+    transfers,
+    upstream,
+)
 
 UPSTREAM: Mapping[str, type[upstream.Activity]] = {
     "retail.purchase.v1": upstream.Purchase,
@@ -52,6 +61,12 @@ COMMANDS: Mapping[str, type[commands.Command]] = {
     "loyalty.command.transfer-points.v1": transfers.TransferPoints,
     "loyalty.command.receive-points.v1": transfers.ReceivePoints,
     "loyalty.command.conclude-transfer.v1": transfers.ConcludeTransfer,
+    "loyalty.command.merge-account.v1": merges.MergeAccount,
+    "loyalty.command.accept-merge.v1": merges.AcceptMerge,
+    "loyalty.command.conclude-merge.v1": merges.ConcludeMerge,
+    "loyalty.command.take-part.v1": merges.TakePart,
+    "loyalty.command.take-input.v1": merges.TakeInput,
+    "loyalty.command.settle-parcel.v1": merges.SettleParcel,
     "loyalty.command.tick.v1": commands.Tick,
 }
 
@@ -96,6 +111,13 @@ FACTS: Mapping[str, type[BaseModel]] = {
     "loyalty.transfer.received.v1": transfers.PointsReceived,
     "loyalty.transfer.settled.v1": transfers.TransferSettled,
     "loyalty.transfer.returned.v1": transfers.TransferReturned,
+    "loyalty.merge.requested.v1": merges.MergeRequested,
+    "loyalty.merge.accepted.v1": merges.MergeAccepted,
+    "loyalty.merge.declined.v1": merges.MergeDeclined,
+    "loyalty.merge.part-moved.v1": merges.PartMoved,
+    "loyalty.merge.part-taken.v1": merges.PartTaken,
+    "loyalty.input.forwarded.v1": merges.InputForwarded,
+    "loyalty.parcel.settled.v1": merges.ParcelSettled,
     "loyalty.program.published.v1": facts.ProgramPublished,
 }
 

@@ -39,10 +39,14 @@ class InvariantError(AssertionError):
 
 
 class Status(StrEnum):
-    """What an account may do."""
+    """What an account may do.
+
+    While it is merging it makes no debit that may stay open, as if it could only earn.
+    """
 
     ACTIVE = "active"
     EARN_ONLY = "earn_only"
+    MERGING = "merging"
     FROZEN = "frozen"
     CLOSED = "closed"
 
@@ -77,8 +81,8 @@ class Lot(NamedTuple):
     """Points of one award: ``original = free + used + expired + clawed``.
 
     `order` is the account's version at which the lot was made: a smaller one is older, and lots of
-    one transfer are told apart by their ids. `graced`: it has had its one time of grace. `sliding`:
-    what the member does extends its date.
+    one transfer are told apart by their ids; 0: it has moved to another account. `graced`: it has
+    had its one time of grace. `sliding`: what the member does extends its date.
     `awaits`: the event without which it is gone at its date; if that comes, the lot has the date
     `promised`, or none, unless the event says another.
     """
@@ -155,7 +159,7 @@ class Debit(NamedTuple):
     `owed` is what is due, by the date at which it is written off: earliest first, undated last.
     `allocation` names the lots that cover it, in the order in which they came to. `original` is the
     amount at first: a smaller amount is what was given back since. A hold keeps what all of it is
-    worth (`value_minor` of `money`), and when it lapses.
+    worth (`value_minor` of `money`), and when it lapses. `order` is as of a lot.
     """
 
     account: str
@@ -186,6 +190,11 @@ class Debit(NamedTuple):
         if self.is_open_hold and self.lapses_at is not None:
             dates.append(self.lapses_at)
         return min(dates, default=None)
+
+    @property
+    def age(self) -> tuple[datetime, int]:
+        """A smaller one is older; debits of a merged account stand among the others by time."""
+        return self.made_at, self.order
 
     @property
     def due(self) -> int:
@@ -286,7 +295,8 @@ class Account(NamedTuple):
     loaded. `free` counts pending points too, and points past their date until they are settled;
     `held` is what open holds set aside, covered or due (`held_waived` is waived of them); `due`
     includes what is due of holds. `added` and `deducted` are operators' adjustments; `received` and
-    `sent` are what other accounts gave, and what was given to them and not returned.
+    `sent` are what other accounts gave, and what was given to them and not returned. `merged_into`
+    is the account that has all of this one if it is closed; that will have it while it is merging.
     """
 
     key: str
@@ -306,6 +316,7 @@ class Account(NamedTuple):
     deducted: int = 0
     received: int = 0
     sent: int = 0
+    merged_into: str | None = None
     lots: Mapping[UUID, Lot] = NO_LOTS
     debits: Mapping[UUID, Debit] = NO_DEBITS
 
@@ -319,6 +330,11 @@ class Account(NamedTuple):
         """Points of lots that debits hold."""
         came = self.earned + self.added + self.received
         return came - self.free - self.expired - self.clawed_back
+
+    @property
+    def is_merged(self) -> bool:
+        """All that is said to it goes to the account `merged_into`."""
+        return self.status is Status.CLOSED and self.merged_into is not None
 
     @property
     def balance(self) -> int:
@@ -339,7 +355,7 @@ class Account(NamedTuple):
         debits = [debit for debit in self.debits.values() if debit.owed]
         if sum(debit.due for debit in debits) != self.due:
             raise InvariantError(f"{self.key}: loaded without all of its {self.due} points due")
-        debits.sort(key=lambda debit: debit.order)
+        debits.sort(key=lambda debit: debit.age)
         return debits
 
     def open_holds(self) -> list[Debit]:

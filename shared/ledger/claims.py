@@ -35,13 +35,14 @@ CodeFact = StockAdded | UnitTaken | UnitReturned
 
 
 class ClaimState(StrEnum):
-    """How far a redeemed reward has come."""
+    """How far a redeemed reward has come; moved: another account has it."""
 
     RESERVED = "reserved"
     ISSUED = "issued"
     REFUSED = "refused"
     FULFILLED = "fulfilled"
     CANCELLED = "cancelled"
+    MOVED = "moved"
 
 
 class Errand(StrEnum):

@@ -162,7 +162,7 @@ def _lost(
     """What debits lose of their own lots, by lot: debit by debit, of each its last entry first."""
     lost: dict[UUID, tuple[CoverLost, ...]] = dict.fromkeys(own, ())
     left = points
-    for debit in sorted(account.debits.values(), key=_turn) if points else ():
+    for debit in sorted(account.debits.values(), key=_turn, reverse=True) if points else ():
         by_lot: dict[UUID, int] = {}
         for lot_id, covered in reversed(debit.allocation):
             if lot_id in own and left:
@@ -176,11 +176,11 @@ def _lost(
     return lost
 
 
-def _turn(debit: Debit) -> tuple[int, int]:
-    """Transfers first, then open holds, then the rest; the newest of each first."""
+def _turn(debit: Debit) -> tuple[int, datetime, int]:
+    """Transfers come last, before them open holds, and the newest of each: from the last on."""
     if debit.kind is DebitKind.TRANSFER:
-        return 0, -debit.order
-    return (1 if debit.is_open_hold else 2), -debit.order
+        return 2, *debit.age
+    return (1 if debit.is_open_hold else 0), *debit.age
 
 
 def _consequence(debit: Debit, points: int, program: Program | None, t: datetime) -> CoverLost:

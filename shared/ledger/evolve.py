@@ -55,6 +55,7 @@ from shared.ledger.clawback import clawed_back
 from shared.ledger.dates import confirmed, extended, reinstated
 from shared.ledger.draft import Draft
 from shared.ledger.holds import captured, held, let_go
+from shared.ledger.merging import OfMerge, merged
 from shared.ledger.refunds import cancelled
 from shared.ledger.sliding import slid
 from shared.ledger.transferring import OfTransfer, transferred
@@ -96,6 +97,7 @@ LedgerFact = (
     | Redated
     | OfReward
     | OfTransfer
+    | OfMerge
     | Refusal
 )
 """What can happen to an account."""
@@ -143,7 +145,7 @@ def _leaves_unopened(fact: LedgerFact) -> bool:
 
 def _otherwise(
     account: Account,
-    fact: PointsAdded | Movement | Redated | OfReward | OfTransfer | Refusal,
+    fact: PointsAdded | Movement | Redated | OfReward | OfTransfer | OfMerge | Refusal,
     t: datetime,
 ) -> Account:
     """What is not worth a shorter way."""
@@ -157,6 +159,8 @@ def _otherwise(
         return _redated(account, fact, t)
     if isinstance(fact, OfTransfer):
         return transferred(account, fact, t)
+    if isinstance(fact, OfMerge):
+        return merged(account, fact, t)
     return _moved(account, fact, t)
 
 
@@ -287,6 +291,7 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
         account.deducted,
         account.received,
         account.sent,
+        account.merged_into,
         {**account.lots, lot.lot_id: lot},
         debits,
     )

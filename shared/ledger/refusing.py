@@ -15,9 +15,9 @@ from shared.program.redemption import Refused
 Asked = Command | ReturnAssessed | AwardActivated
 SPENDING = (Status.ACTIVE,)
 """Status in which an account takes on new debits."""
-CORRECTING = (Status.ACTIVE, Status.EARN_ONLY)
+CORRECTING = (Status.ACTIVE, Status.EARN_ONLY, Status.MERGING)
 """In which holds are captured and operators adjust."""
-GIVING_BACK = (Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN)
+GIVING_BACK = (Status.ACTIVE, Status.EARN_ONLY, Status.MERGING, Status.FROZEN)
 """In which points come back or are clawed back, and dates are moved."""
 
 
@@ -44,7 +44,11 @@ class Refusing:
         return self._refused(reason, numbers, limit_of)
 
     def _refused(
-        self, reason: RefusalReason, numbers: Mapping[str, int], limit_of: str | None = None
+        self,
+        reason: RefusalReason,
+        numbers: Mapping[str, int],
+        limit_of: str | None = None,
+        merged_into: str | None = None,
     ) -> RequestRefused:
         return RequestRefused(
             account=self.asked.account,
@@ -53,12 +57,17 @@ class Refusing:
             asked=self.points,
             reason=reason,
             limit_of=limit_of,
+            merged_into=merged_into,
             **{name: min(number, POINTS_MAX) for name, number in numbers.items()},
         )
 
     def offered(self, refused: Refused) -> RequestRefused:
         """Refused by the program's terms of cash off, or by the guard of debits."""
         return self._refused(refused.reason, refused.numbers)
+
+    def merged(self, account: Account) -> RequestRefused:
+        """Refused, since all of the account is in another one, or about to be."""
+        return self._refused(RefusalReason.ACCOUNT_MERGED, {}, merged_into=account.merged_into)
 
     def nothing(self) -> RequestRefused:
         """Refused, since it is about no points at all."""

@@ -1,4 +1,4 @@
-"""Claims, codes and transfers that the work at hand needs, as facts change them.
+"""Claims, codes, transfers and parcels that the work at hand needs, as facts change them.
 
 Guarantees: the same facts give the same in whatever batches they come; of a lot's
 free codes the first one put in stock is taken first. What is not loaded cannot be changed.
@@ -10,40 +10,68 @@ from typing import Any, get_args
 from uuid import UUID
 
 from shared.events.ids import code_id
+from shared.events.merges import PartMoved, PartTaken
 from shared.ledger.claims import (
     Claim,
     ClaimFact,
+    ClaimState,
     CodeFact,
     StockCode,
     claim_after,
     codes_after,
 )
-from shared.ledger.transfers import Transfer, TransferFact, transfer_after
+from shared.ledger.moving import told_moved
+from shared.ledger.parcels import Parcel, ParcelFact, parcels_after
+from shared.ledger.transfers import Transfer, TransferFact, TransferState, transfer_after
 
 OF_CLAIMS: tuple[type[Any], ...] = get_args(ClaimFact)
 OF_CODES: tuple[type[Any], ...] = get_args(CodeFact)
 OF_TRANSFERS: tuple[type[Any], ...] = get_args(TransferFact)
+OF_PARCELS: tuple[type[Any], ...] = get_args(ParcelFact)
 
 
 class Shelf:
-    """Claims by redemption, codes and transfers by id; `changed` ones are to be written."""
+    """Claims by redemption, the others by id; `changed` ones, of all accounts, are to be written.
+
+    A claim or a transfer that has moved to another account is the other account's.
+    """
 
     def __init__(
         self,
         claims: Iterable[Claim] = (),
         codes: Iterable[StockCode] = (),
         transfers: Iterable[Transfer] = (),
+        parcels: Iterable[Parcel] = (),
     ) -> None:
-        self.claims = {claim.redemption_id: claim for claim in claims}
+        self.claims = {
+            claim.redemption_id: claim for claim in claims if claim.state is not ClaimState.MOVED
+        }
         self.codes = {code.code_id: code for code in codes}
-        self.transfers = {transfer.transfer_id: transfer for transfer in transfers}
-        self.changed_claims: dict[UUID, Claim] = {}
+        self.transfers = {
+            transfer.transfer_id: transfer
+            for transfer in transfers
+            if transfer.state is not TransferState.MOVED
+        }
+        self.parcels = {parcel.parcel_id: parcel for parcel in parcels}
+        self.changed_claims: dict[tuple[str, UUID], Claim] = {}
         self.changed_codes: dict[UUID, StockCode] = {}
-        self.changed_transfers: dict[UUID, Transfer] = {}
+        self.changed_transfers: dict[tuple[str, UUID], Transfer] = {}
+        self.changed_parcels: dict[UUID, Parcel] = {}
         self._free: dict[UUID, dict[int, str]] = {}
         for code in sorted(self.codes.values(), key=lambda code: code.place):
             if code.taken_by is None:
                 self._free.setdefault(code.lot_id, {})[code.place] = code.code
+
+    def claims_of(self, account: str) -> list[Claim]:
+        """The claims of an account that are loaded and have not moved to another one."""
+        claims = self.claims.values()
+        return [c for c in claims if c.account == account and c.state is not ClaimState.MOVED]
+
+    def transfers_of(self, account: str) -> list[Transfer]:
+        """The transfers of an account that are loaded and have not moved to another one."""
+        transfers = self.transfers.values()
+        moved = TransferState.MOVED
+        return [one for one in transfers if one.account == account and one.state is not moved]
 
     def free_codes(self, lot_id: UUID) -> Iterable[str]:
         """Codes of a lot that nobody has taken, in the order in which they are taken."""
@@ -61,15 +89,30 @@ class Shelf:
     def evolve(self, fact: Any, order: int, t: datetime) -> None:
         """Take a fact in; `order` is the version of its account."""
         if isinstance(fact, OF_CLAIMS):
-            claim = claim_after(self.claims.get(fact.redemption_id), fact, order, t)
-            self.claims[claim.redemption_id] = self.changed_claims[claim.redemption_id] = claim
+            self._put_claim(claim_after(self.claims.get(fact.redemption_id), fact, order, t))
         elif isinstance(fact, OF_CODES):
             for code in codes_after(self.codes, fact):
                 self.codes[code.code_id] = self.changed_codes[code.code_id] = code
                 self._shelve(code)
         elif isinstance(fact, OF_TRANSFERS):
-            made = transfer_after(self.transfers.get(fact.transfer_id), fact, order, t)
-            self.transfers[made.transfer_id] = self.changed_transfers[made.transfer_id] = made
+            self._put_transfer(transfer_after(self.transfers.get(fact.transfer_id), fact, order, t))
+        elif isinstance(fact, OF_PARCELS):
+            for parcel in parcels_after(self.parcels, fact, order, t):
+                self.parcels[parcel.parcel_id] = self.changed_parcels[parcel.parcel_id] = parcel
+        if isinstance(fact, PartMoved | PartTaken):
+            claims, transfers = told_moved(fact)
+            for claim in claims:
+                self._put_claim(claim)
+            for transfer in transfers:
+                self._put_transfer(transfer)
+
+    def _put_claim(self, claim: Claim) -> None:
+        self.claims[claim.redemption_id] = claim
+        self.changed_claims[claim.account, claim.redemption_id] = claim
+
+    def _put_transfer(self, transfer: Transfer) -> None:
+        self.transfers[transfer.transfer_id] = transfer
+        self.changed_transfers[transfer.account, transfer.transfer_id] = transfer
 
     def _shelve(self, code: StockCode) -> None:
         free = self._free.setdefault(code.lot_id, {})

@@ -31,6 +31,7 @@ class AccountRow(NamedTuple):
     deducted: int
     received: int
     sent: int
+    merged_into: str | None = None
 
     @property
     def account(self) -> str:
@@ -62,7 +63,7 @@ class DebitRow(NamedTuple):
 
 def account_row(account: Account) -> AccountRow:
     """An account as it is stored, without what is loaded of it."""
-    return AccountRow(*account[:17])
+    return AccountRow(*account[:18])
 
 
 def account_of(row: AccountRow, lots: dict[UUID, Lot], debits: dict[UUID, Debit]) -> Account:

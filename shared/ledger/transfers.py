@@ -19,11 +19,12 @@ TransferFact = PointsSent | TransferSettled | TransferReturned
 
 
 class TransferState(StrEnum):
-    """How far a transfer has come."""
+    """How far a transfer has come; moved: another account has it."""
 
     IN_TRANSIT = "in_transit"
     RECEIVED = "received"
     RETURNED = "returned"
+    MOVED = "moved"
 
 
 class Transfer(NamedTuple):

@@ -191,11 +191,14 @@ def fold_statement(shape: tuple[tuple[Table, bool], ...], channel: str | None) -
             arrays = ", ".join(slots.next(f"{kind}[]") for kind in table.types)
             source = f"SELECT * FROM unnest({arrays}) WHERE EXISTS (SELECT FROM moved)"
         updates = ", ".join(
-            f'"{column}" = excluded."{column}"' for column in table.columns if column != table.key
+            f'"{column}" = excluded."{column}"'
+            for column in table.columns
+            if column not in table.keys
         )
+        keys = ", ".join(f'"{column}"' for column in table.keys)
         parts.append(
             f"{table.name}_written AS (INSERT INTO {table.name} ({columns}) {source} "
-            f'ON CONFLICT ("{table.key}") DO UPDATE SET {updates})'
+            f"ON CONFLICT ({keys}) DO UPDATE SET {updates})"
         )
     told = f"pg_notify('{channel}', $2::int::text) IS NOT NULL" if channel else "true"
     return "WITH " + ",\n".join(parts) + f"\nSELECT {told} FROM moved"

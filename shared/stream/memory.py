@@ -5,6 +5,7 @@ Passes the contract suite of the real adapters. Deterministic: no clock, no rand
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shared.chain.link import Header
@@ -131,13 +132,15 @@ class MemoryTable:
 
     def __init__(self, table: Table, columns: Iterable[str]) -> None:
         names = table.columns
-        self.key = names.index(table.key)
+        self.key_of: Callable[[Row], Any] = itemgetter(*map(names.index, table.keys))
+        """Of a row, the cell or the cells that tell it apart."""
+        self._sole = names.index(table.key) if table.scope is None else None
         self.indexed = {names.index(column): dict[Any, dict[Any, None]]() for column in columns}
         self.rows: dict[Any, Any] = {}
 
     def put(self, row: Row) -> None:
         """Insert a row or replace the one with its key."""
-        key = row[self.key]
+        key = self.key_of(row)
         known = self.rows.get(key)
         self.rows[key] = row
         for column, index in self.indexed.items():
@@ -147,7 +150,7 @@ class MemoryTable:
 
     def find(self, column: int, value: Any) -> list[Any]:
         """All rows whose column has this value."""
-        if column == self.key:
+        if column == self._sole:
             return [self.rows[value]] if value in self.rows else []
         return [self.rows[key] for key in self.indexed[column].get(value, ())]
 

@@ -14,12 +14,21 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A table of a projection: `row` is a NamedTuple whose fields are the columns, in order."""
+    """A table of a projection: `row` is a NamedTuple whose fields are the columns, in order.
+
+    Its rows are told apart by `key`, within the same value of `scope` if there is such a column.
+    """
 
     name: str
     row: type[Any]
     types: tuple[str, ...]
     key: str
+    scope: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that tell rows apart."""
+        return (self.key,) if self.scope is None else (self.key, self.scope)
 
     @property
     def columns(self) -> tuple[str, ...]:

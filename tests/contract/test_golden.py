@@ -284,5 +284,10 @@ def test_the_order_of_refusal_reasons_is_part_of_the_contract():
             "reward_not_open",
             "code_known",
             "transfer_unknown",
+            "account_merged",
+            "merge_not_allowed",
+            "hold_open",
+            "transfer_open",
+            "merge_unknown",
         ]
     )

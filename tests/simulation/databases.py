@@ -26,7 +26,7 @@ class Undo:
         self.place = (old.topic, old.partition)
         self.position = store.positions[self.place]
         self.rows = [
-            (table, row, store.tables[table].rows.get(row[store.tables[table].key]))
+            (table, row, store.tables[table].rows.get(store.tables[table].key_of(row)))
             for table, rows in writes.items()
             for row in rows
         ]
@@ -37,7 +37,7 @@ class Undo:
         for table, row, replaced in reversed(self.rows):
             kept = store.tables[table]
             if replaced is None:
-                _drop_row(kept, row[kept.key])
+                _drop_row(kept, kept.key_of(row))
             else:
                 kept.put(replaced)
 

@@ -244,9 +244,7 @@ class ApiNode(Node):
         self.task = world.loop.spawn(self.process, arrivals.look_after())
 
     def _carried(self, course: Course) -> CarriedRequests:
-        return CarriedRequests(
-            course, self.redemptions, self.arrivals, self.reader, answer_seconds=ANSWER_SECONDS
-        )
+        return CarriedRequests(course, self.redemptions, self.reader)
 
     def hint(self, partition: int) -> None:
         """See `Node.hint`."""

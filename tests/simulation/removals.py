@@ -173,8 +173,8 @@ def body_in_answer(removal: Removal) -> None:
     """The API tells whoever sends a key what was decided under it."""
     told = Redemptions._told
 
-    def tell(self: Any, decided: Any, partition: int, _body: bytes) -> Any:
-        return told(self, decided, partition, decided.body)
+    def tell(self: Any, decided: Any, _body: bytes) -> Any:
+        return told(self, decided, decided.body)
 
     removal.put(Redemptions, "_told", tell)
 

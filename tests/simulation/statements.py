@@ -7,11 +7,13 @@ from typing import Any
 from services.query.arrivals import DECISIONS, POSITIONS
 from services.query.reading import BALANCES, CLAIMS, TRANSFERS
 from services.query.reading import DECISION as ONE_DECISION
-from services.redeem.courier import DECIDED, IN_TRANSIT, OPEN_CLAIMS
+from services.redeem.courier import DECIDED, IN_TRANSIT, NEXT_PARCELS, OPEN_CLAIMS
+from services.redeem.merges import PARCEL
 from services.redeem.projection import ACCOUNT, DECISION
 from services.redeem.rewards import CLAIM
 from services.redeem.transfers import TRANSFER
 from shared.events.topics import LEDGER
+from shared.ledger.parcels import ParcelState
 from shared.ledger.transfers import TransferState
 from shared.stream.memory import MemoryStore
 from shared.stream.store import StoreUnavailable
@@ -45,6 +47,8 @@ class Statements:
         if statement is IN_TRANSIT:
             transfers = store.tables[TRANSFER].rows.values()
             return _oldest(each for each in transfers if each.state == TransferState.IN_TRANSIT)
+        if statement is NEXT_PARCELS:
+            return _oldest(first_open(store.tables[PARCEL].rows.values()))
         if statement is DECIDED:
             found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
             return [(row.cause, row.type, row.fact) for row in found if row is not None]
@@ -59,7 +63,7 @@ class Statements:
             return []
         seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
         if statement in COURSES:
-            row = store.tables[COURSES[statement]].rows.get(others[0])
+            row = store.tables[COURSES[statement]].rows.get((others[0], account))
             assert row is not None, "what has begun has a row"
             return [{**seen, "as_of": now, **row._asdict()}]
         if statement is ONE_DECISION:
@@ -68,6 +72,16 @@ class Statements:
         else:
             assert statement is BALANCES
         return [seen]
+
+
+def first_open(parcels: Iterable[Any]) -> Iterable[Any]:
+    """Of each account the first parcel that is not settled."""
+    first: dict[str, Any] = {}
+    for parcel in parcels:
+        if parcel.state == ParcelState.OPEN:
+            known = first.setdefault(parcel.account, parcel)
+            first[parcel.account] = min(known, parcel, key=lambda each: each.order)
+    return first.values()
 
 
 def decided_of(row: Any) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -136,7 +137,7 @@ def number(value: int) -> UUID:
 
 def account(key: str = "shop:jo", version: int = 1, free: int = 0) -> AccountRow:
     """An account's row."""
-    return AccountRow(key, "active", version, START, free, 0, 0, 0, 0, free, *(0,) * 7)
+    return AccountRow(key, "active", version, START, free, 0, 0, 0, 0, free, *(0,) * 7, None)
 
 
 def lot(name: int, key: str = "shop:jo", free: int = 5, expires: datetime | None = None) -> Lot:
@@ -207,8 +208,8 @@ def rows_of(projection: Projection, table: Table) -> st.SearchStrategy[list[Row]
         table.row,
         *(_cell(table, *pair) for pair in zip(table.columns, table.types, strict=True)),
     ).map(SUMS.get((projection.service, table.name), lambda row: row))
-    key = table.columns.index(table.key)
-    return st.lists(row, max_size=6, unique_by=lambda row: row[key])
+    key_of = itemgetter(*map(table.columns.index, table.keys))
+    return st.lists(row, max_size=6, unique_by=key_of)
 
 
 def writes_of(projection: Projection) -> st.SearchStrategy[Writes]:

@@ -364,16 +364,17 @@ def test_dates_are_moved_only_where_it_means_something(why, story, step, reason)
 
 # status
 
+ALSO_EARNING = {Status.ACTIVE, Status.EARN_ONLY, Status.MERGING}
 MAY = {
     "hold": (hold(1), {Status.ACTIVE}),
     "redeem": (redeem(1, "s"), {Status.ACTIVE}),
-    "capture": (capture(1, "open"), {Status.ACTIVE, Status.EARN_ONLY}),
-    "add": (adjust(1), {Status.ACTIVE, Status.EARN_ONLY}),
-    "deduct": (adjust(-1), {Status.ACTIVE, Status.EARN_ONLY}),
-    "release": (release("open"), {Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN}),
-    "cancel": (cancel(1), {Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN}),
-    "return": (returned(1), {Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN}),
-    "extend": (extend("L2", 99), {Status.ACTIVE, Status.EARN_ONLY, Status.FROZEN}),
+    "capture": (capture(1, "open"), ALSO_EARNING),
+    "add": (adjust(1), ALSO_EARNING),
+    "deduct": (adjust(-1), ALSO_EARNING),
+    "release": (release("open"), {*ALSO_EARNING, Status.FROZEN}),
+    "cancel": (cancel(1), {*ALSO_EARNING, Status.FROZEN}),
+    "return": (returned(1), {*ALSO_EARNING, Status.FROZEN}),
+    "extend": (extend("L2", 99), {*ALSO_EARNING, Status.FROZEN}),
 }
 
 

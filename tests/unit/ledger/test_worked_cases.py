@@ -13,6 +13,7 @@ import pytest
 
 from shared.events.facts import RefusalReason
 from shared.events.movements import PointsClawedBack, PointsHeld, RequestRefused
+from shared.ledger.account import Status
 from shared.ledger.settle import settled
 from tests.stories import (
     Step,
@@ -405,6 +406,54 @@ def test_case_27_a_transfer_keeps_the_date():
     (lot,) = (lot for lot in world.member("flo").lots.values() if lot.receipt_id is None)
     assert (lot.free, lot.original, lot.expires_at) == (50, 50, june)
     assert (world.member("jo").free, world.member("jo").sent) == (50, 50)
+
+
+def test_case_28_a_deficit_that_is_merged_meets_free_points():
+    world = World(coffee())
+    world.earn("jo", 20, "L1")
+    world.spend("jo", 20)
+    world.bring_back("jo", 20, "L1")
+    world.earn("flo", 100, "own")
+    world.merge("jo", "flo")
+    world.carry()
+    assert (world.member("flo").free, world.member("flo").due) == (80, 0)
+    assert (world.member("jo").free, world.member("jo").due) == (0, 0)
+
+
+@pytest.mark.parametrize("asked", ["jo", "flo"])
+def test_case_34_a_redemption_is_cancelled_where_it_was_merged_into(asked: str):
+    world, june = World(coffee()), datetime(2027, 6, 1, tzinfo=UTC)
+    world.earn("jo", 100, "L1", expires_at=june)
+    redeemed = world.spend("jo", 100)
+    world.earn("flo", 1, "own")
+    world.merge("jo", "flo")
+    world.carry()
+    world.refund(asked, redeemed.redemption_id)
+    world.carry()
+    lot = world.member("flo").lots[named("jo/L1")]
+    assert (lot.free, lot.used, lot.expires_at) == (100, 0, june)
+
+
+@pytest.mark.parametrize(("source", "target"), [(100, 200), (50, 100)], ids=["M1", "C37"])
+def test_a_merge_shows_the_sum_at_once_and_moves_dates(source: int, target: int):
+    world, june = World(coffee()), datetime(2027, 6, 1, tzinfo=UTC)
+    world.earn("jo", source, "L1", expires_at=june)
+    world.earn("flo", target, "own")
+    world.merge("jo", "flo")
+    world.carry()
+    jo, flo = world.member("jo"), world.member("flo")
+    assert (jo.status, any(jo.sums), flo.free) == (Status.CLOSED, False, source + target)
+    assert flo.lots[named("jo/L1")].expires_at == june
+
+
+def test_c44_what_expires_after_a_merge_is_told_where_the_points_are():
+    world, june = World(coffee()), datetime(2026, 7, 1, tzinfo=UTC)
+    world.earn("jo", 100, "L1", expires_at=june)
+    world.earn("flo", 1, "own")
+    world.merge("jo", "flo")
+    world.carry()
+    flo = settled(world.member("flo"), june)
+    assert (flo.expired, flo.free, any(settled(world.member("jo"), june).sums)) == (100, 1, False)
 
 
 def test_case_26_50_racers_hold_100_each_on_1000_and_exactly_10_get_it():

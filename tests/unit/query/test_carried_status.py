@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.query.arrivals import Decided
 from services.query.carried_requests import CarriedRequests
 from services.query.courses import REWARDS
 from services.query.problems import Code, Problem
@@ -51,9 +52,17 @@ class Folding:
         return Snapshot(Token(0, now["seq"] or 1), [row])
 
 
+class Unmerged:
+    """Redemptions of accounts that are not merged."""
+
+    async def followed(self, decided: Decided) -> Decided:
+        """The decision is the account's own."""
+        return decided
+
+
 def requests(reader: Any) -> CarriedRequests:
-    unused: Any = None
-    return CarriedRequests(REWARDS, unused, unused, reader, answer_seconds=0)
+    redemptions: Any = Unmerged()
+    return CarriedRequests(REWARDS, redemptions, reader)
 
 
 @pytest.mark.parametrize(
