@@ -164,6 +164,7 @@ CELLS: Mapping[str, st.SearchStrategy[Any]] = {
     "bigint": st.integers(0, 3),
     "bytea": st.binary(max_size=4),
     "timestamptz": INSTANTS,
+    "date": INSTANTS.map(datetime.date),
     "boolean": st.booleans(),
 }
 NULLABLE = {"version", "receipt_id", "expires_at", "brand"}
