@@ -34,9 +34,9 @@ def log_of(offsets: str) -> MemoryLog:
 
 
 def polled(log: MemoryLog, letters: str) -> dict[Place, Sequence[Record]]:
-    """The records of these letters."""
-    wanted = [letter.encode() for letter in letters]
-    return {PLACE: [record for record in log.records[PLACE] if record.value in wanted]}
+    """The records of these letters, in this order."""
+    records = {record.value: record for record in log.records[PLACE]}
+    return {PLACE: [records[letter.encode()] for letter in letters]}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,8 @@ async def test_empty_offsets_are_passed_over(offsets: str, first: int, handed_ou
         ("abcd", 1, "d", 1),
         ("a.c.e", 0, "ae", 2),
         ("....e.g", 0, "g", 4),
+        ("abcd", 0, "aabd", 2),
+        ("abcde", 2, "abce", 3),
     ],
 )
 async def test_a_record_that_was_passed_over_is_told(
