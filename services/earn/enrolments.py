@@ -13,7 +13,8 @@ from shared.events.activity import ActivityRecorded
 from shared.events.base import split_account
 from shared.events.facts import PointsEarned
 from shared.program.catalogue import Catalogue
-from shared.program.enrolment import is_counted_by, is_sign_up
+from shared.program.earning import counts_by_enrolment
+from shared.program.enrolment import is_sign_up
 from shared.stream.store import Lookup, Table
 
 
@@ -30,16 +31,17 @@ ENROLLED = Lookup(ENROLMENT, "account")
 
 def of_inputs(recorded: Sequence[ActivityRecorded], catalogue: Catalogue) -> list[str]:
     """The accounts whose enrolment awarding these activities reads; all versions count."""
-    programs = {split_account(each.account)[0] for each in recorded}
-    counting = {name for name in programs if any(map(is_counted_by, catalogue.versions(name)))}
-    return list(
-        {
-            each.account: None
-            for each in recorded
-            if is_sign_up(each.activity)
-            or (counting and split_account(each.account)[0] in counting)
-        }
+    counting = {
+        program
+        for program in catalogue.programs
+        if any(map(counts_by_enrolment, catalogue.versions(program)))
+    }
+    asking = (
+        each.account
+        for each in recorded
+        if is_sign_up(each.activity) or (counting and split_account(each.account)[0] in counting)
     )
+    return list(dict.fromkeys(asking))
 
 
 def of_facts(facts: Iterable[object]) -> list[str]:

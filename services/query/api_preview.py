@@ -13,8 +13,7 @@ from services.query.context import MemberId, Parts, ProgramName, account_of
 from services.query.problems import Code, Problem, documented, invalid
 from services.query.told import as_json
 from shared.events.upstream import Purchase
-from shared.program.earning import Award, OutOfRange, award, counters
-from shared.program.enrolment import is_counted_by
+from shared.program.earning import Award, OutOfRange, award, counters, counts_by_enrolment
 from shared.program.model import Program
 from shared.program.past import NOTHING, Counter, Past
 
@@ -102,7 +101,7 @@ async def _past(parts: Parts, account: str, rules: Program, purchase: Purchase) 
         names, periods = zip(*asked, strict=True)
         rows = await parts.database.fetch(COUNTERS, account, names, periods)
         past = Past({Counter(r["counter"], r["period"]): Fraction(r["value"]) for r in rows})
-    if is_counted_by(rules):
+    if counts_by_enrolment(rules):
         for row in await parts.database.fetch(ENROLMENT, account):
             past = replace(past, enrolled_on=row["enrolled_on"])
     return past

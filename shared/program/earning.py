@@ -104,6 +104,11 @@ def counters(program: Program, activity: Activity) -> list[Counter]:
     return _prepared(program).counters(activity.occurred_at)
 
 
+def counts_by_enrolment(program: Program) -> bool:
+    """Whether points of this version may end on the anniversary of a member's enrolment."""
+    return _prepared(program).by_enrolment
+
+
 def _prepared(program: Program) -> "_Prepared":
     """What was computed from this very object; two of one version may still differ (drafts)."""
     kept = _KEPT.get(id(program))
@@ -144,7 +149,7 @@ class _Prepared:
         self._dating = Dating(program, currencies)
         self._awaits = awaits(self._dating.own)
         self._extended_by = program.expiry.extended_by
-        self._by_enrolment = enrolment.is_counted_by(program)
+        self.by_enrolment = enrolment.is_counted_by(program)
         self._of_purchases = (1 << len(rules)) - 1 & ~self._actions.all
         self._timeline = in_effect(rules, program.zone)
         self._names = {
@@ -164,7 +169,7 @@ class _Prepared:
 
     def award(self, activity: Rewarded, past: Past) -> Award | OutOfRange:
         """What it is worth; and when its member enrolled, where some date counts by that."""
-        if not self._by_enrolment and not enrolment.is_sign_up(activity):
+        if not self.by_enrolment and not enrolment.is_sign_up(activity):
             return self._worth(Circumstance(activity, past, self._zone))
         day = activity.occurred_at.astimezone(self._zone).date()
         enrolled_on = past.enrolled_on or enrolment.first_day(activity, day)
