@@ -1,12 +1,14 @@
 """Counters: what members have used, batch after batch, with repeats, returns and versions."""
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from services.earn.counters import COUNTER
+from services.earn.counters import COUNTER, key_of, of_facts
 from services.earn.projection import DECISION
 from shared.program.model import Program
+from shared.program.past import Counter
 from tests.receipts import BASE
 from tests.shops import Shop
 from tests.verified import verified
@@ -105,3 +107,42 @@ def test_verification_decides_again_what_counters_had_a_part_in(corner: Shop):
     assert report.findings == []
     assert corner.counter("jo", "visits") == 4
     assert corner.counter("jo", "points") == sum(corner.points("jo")) - 25
+
+
+def test_a_visit_counts_whether_or_not_a_rule_asks_for_it_and_an_action_is_none():
+    action = {"rule": "survey", "kind": "action", "actions": ["survey"], "points": 5}
+    capped = {"rules": [BASE, action], "caps": [{"points": 100, "per": "day"}]}
+    for earn in ({"rules": [BASE, action]}, capped):
+        shop = Shop(Program.model_validate({**CAPPED, "earn": earn})).on("2026-03-03")
+        shop.sells("jo", 500).does("jo", "survey")
+        assert shop.counter("jo", "visits") == 1
+
+
+def test_parts_of_points_are_counted_exactly():
+    base = {**BASE, "caps": [{"points": 4, "per": "month"}]}
+    shop = Shop(Program.model_validate({**CAPPED, "earn": {"rules": [base]}})).on("2026-03-03")
+    for minor, used in ((150, Fraction(3, 2)), (100, Fraction(5, 2)), (50, 3), (100, 4), (1, 4)):
+        shop.sells("jo", minor)
+        assert shop.counter("jo", "rule:base") == used
+
+
+def test_a_counter_names_its_period_and_one_that_is_zero_has_no_row(corner: Shop):
+    corner.sells("jo", 0)
+    rows = corner.ledger.stores["earn"].tables[COUNTER].rows.values()
+    kept = {(row.account, row.counter, row.period, row.value) for row in rows}
+    assert kept == {
+        ("corner:jo", "visits", "", "1"),
+        ("corner:jo", "points", "2026-03-03", "55"),
+        ("corner:jo", "times:weekly", "2026-W10", "1"),
+    }
+    corner.sells("jo", 0)
+    assert corner.counter("jo", "times:weekly") == 1
+
+
+def test_a_fold_of_facts_asks_for_the_counters_that_they_add_to(corner: Shop):
+    said = corner.sells("jo", 2_000).award()
+    none = said.model_copy(update={"activity_type": "loyalty.activity.review.v1", "counted": ()})
+    counters = [Counter("visits"), Counter("points", "2026-03-03")]
+    counters.append(Counter("times:weekly", "2026-W10"))
+    asked = of_facts([said, none, said])
+    assert sorted(asked) == sorted(key_of("corner:jo", counter) for counter in counters)

@@ -17,7 +17,7 @@ from shared.events.activity import (
 )
 from shared.events.base import AMOUNT_MINOR_MAX
 from shared.events.facts import ActivityRefused, PointsEarned, RuleMissed, RuleShare
-from shared.events.ids import activity_cause
+from shared.events.ids import activity_cause, part_id
 from shared.events.upstream import CustomAction, Purchase, Referral, Return, Review
 from shared.program.model import Program
 from tests.receipts import BASE, earned, program, receipt
@@ -88,12 +88,45 @@ def test_an_award_below_one_point_keeps_its_breakdown():
     assert (fact.points, [share.exact for share in fact.breakdown]) == (0, ["99/100"])
 
 
-def test_the_award_is_what_a_preview_of_the_purchase_says():
-    purchase = receipt(1999)
-    fact = decided(purchased(purchase), SHOP)
-    preview = earned(SHOP, purchase)
+CLIPPED = program(
+    currencies=[
+        {"currency": "points", "spendable": True},
+        {"currency": "stamps", "spendable": False},
+    ],
+    earn={
+        "rules": [BASE, {"rule": "stamp", "kind": "per_visit", "points": 1, "currency": "stamps"}],
+        "caps": [{"points": 12, "per": "day"}],
+        "balance_cap": 500,
+    },
+    expiry={"after": "1Y", "extended_by": ["purchase"]},
+)
+WAITING = program(
+    BASE, activation={"on": "delivered", "within": "30D"}, expiry={"anniversary": True}
+)
+PAYMENTS = [{"method": "points", "amount_minor": 400}, {"method": "card", "amount_minor": 1_599}]
+
+
+@pytest.mark.parametrize("rules", [SHOP, CLIPPED, WAITING])
+def test_the_award_is_what_a_preview_of_the_purchase_says(rules: Program):
+    purchase = receipt(1999, payments=PAYMENTS)
+    fact = decided(purchased(purchase), rules)
+    preview = earned(rules, purchase)
     for name in preview._fields:
         assert getattr(fact, name) == getattr(preview, name), name
+    assert isinstance(fact, PointsEarned)
+    assert fact.balance_cap == rules.earn.balance_cap
+
+
+def test_parts_of_an_award_are_lots_that_are_numbered_from_one():
+    gifts = [
+        {"rule": f"gift-{n}", "kind": "fixed", "points": n, "expiry": {"after": f"{n}D"}}
+        for n in (1, 2)
+    ]
+    purchase = receipt(1999)
+    fact = decided(purchased(purchase), program(BASE, *gifts))
+    assert isinstance(fact, PointsEarned)
+    ids = [part_id(ACCOUNT, activity_cause(ACCOUNT, purchase).id, number) for number in (1, 2)]
+    assert [(part.lot_id, part.points) for part in fact.parts] == [(ids[0], 1), (ids[1], 2)]
 
 
 def test_the_same_receipt_has_the_same_award_whatever_its_event():
@@ -105,19 +138,20 @@ def test_the_same_receipt_has_the_same_award_whatever_its_event():
 
 
 @pytest.mark.parametrize(
-    ("recorded", "rules", "reason"),
+    ("recorded", "rules", "reason", "detail"),
     [
-        (purchased(receipt(1999)), None, "no_program_in_force"),
-        (purchased(receipt(1999, brand="other")), SHOP, "other_brand"),
-        (purchased(receipt(AMOUNT_MINOR_MAX, 1)), SHOP, "out_of_range"),
+        (purchased(receipt(1999)), None, "no_program_in_force", "at 2026-03-03T12:00:00+00:00"),
+        (purchased(receipt(1999, brand="other")), SHOP, "other_brand", "other is not in version 1"),
+        (purchased(receipt(AMOUNT_MINOR_MAX, 1)), SHOP, "out_of_range", "minor units"),
     ],
 )
 def test_a_purchase_that_cannot_be_awarded_is_refused(
-    recorded: PurchaseRecorded, rules: Program | None, reason: str
+    recorded: PurchaseRecorded, rules: Program | None, reason: str, detail: str
 ):
     fact = decided(recorded, rules)
     assert isinstance(fact, ActivityRefused)
     assert (fact.reason, fact.activity_type) == (reason, "loyalty.activity.purchase.v1")
+    assert detail in fact.detail
 
 
 def _returned() -> ReturnRecorded:

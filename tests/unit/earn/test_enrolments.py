@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.earn.enrolments import ENROLMENT
+from services.earn.enrolments import ENROLMENT, of_facts
 from shared.program.model import Program
 from shared.stream.memory import MemoryStore
 from tests.receipts import BASE, program
@@ -56,7 +56,9 @@ def test_a_sign_up_tells_it_before_the_first_purchase(shop: Shop):
 def test_a_sign_up_counts_under_a_version_before_the_one_that_needs_it():
     shop = Shop(club(expiry={"after": "1Y"})).on("2026-03-03")
     shop.sells("jo", 1_000).says(enrolled_on=None).sells("al", 1_000)
+    assert enrolments(shop) == {}
     shop.does("jo", "signup", enrolled_on="2019-06-01")
+    shop.does("jo", "signup", enrolled_on="2018-01-01").says(enrolled_on=JUNE)
     shop.publishes(club(version=2, effective_from="2026-03-04"))
     shop.on("2026-03-04").sells("jo", 1_000).says(enrolled_on=JUNE)
     shop.sells("al", 1_000).says(enrolled_on=date(2026, 3, 4))
@@ -74,6 +76,12 @@ def test_a_return_of_the_first_purchase_leaves_the_enrolment(shop: Shop):
     shop.returns("jo", "receipt-1", line_id="0", quantity=1, amount_minor=1_000)
     shop.on("2026-04-01").sells("jo", 1_000).says(enrolled_on=date(2026, 3, 3))
     assert verified(shop.ledger).findings == []
+
+
+def test_a_fold_of_facts_asks_for_the_enrolments_that_they_tell(shop: Shop):
+    said = shop.sells("jo", 1_000).award()
+    silent = said.model_copy(update={"account": "club:al", "enrolled_on": None})
+    assert of_facts([said, silent, said]) == ["club:jo"]
 
 
 def test_the_log_alone_gives_the_enrolments_again(shop: Shop):

@@ -5,27 +5,14 @@ from typing import Any
 
 import pytest
 
-from shared.events.upstream import CustomAction, Review
+from shared.events.upstream import Review
 from shared.program.earning import Award, OutOfRange, Rewarded, award
 from shared.program.past import Past
 from tests.receipts import BASE, program, receipt
+from tests.unit.program.test_kinds import WHO, action
 
 YEARLY = {"expiry": {"anniversary": True}}
 DAY = date(2026, 3, 3)
-
-
-def action(name: str = "signup", at: str = "2026-03-03T12:00:00Z", **attributes: Any) -> Rewarded:
-    return CustomAction.model_validate(
-        {
-            "event_id": "event-1",
-            "source": "till",
-            "brand": "shop",
-            "member": "jo",
-            "occurred_at": at,
-            "action": name,
-            "attributes": attributes,
-        }
-    )
 
 
 def worth(rules: Any, activity: Rewarded, enrolled_on: date | None = None) -> Award:
@@ -97,7 +84,7 @@ def test_points_end_the_day_before_the_next_anniversary(enrolled_on: str, at: st
 def test_a_sign_up_tells_its_own_day_or_an_earlier_one(
     attributes: dict[str, Any], enrolled_on: date | None
 ):
-    found = award(program(), action(**attributes))
+    found = award(program(), action("signup", **attributes))
     if enrolled_on is None:
         assert isinstance(found, OutOfRange)
         assert "a day up to 2026-03-03" in found.detail
@@ -113,8 +100,8 @@ def test_only_a_sign_up_tells_another_day():
 
 def test_what_is_known_is_not_told_anew():
     known = date(2020, 1, 1)
-    assert worth(program(), action(enrolled_on="2019-05-17"), known).enrolled_on == known
-    assert worth(program(), action(enrolled_on="soon"), known).enrolled_on == known
+    assert worth(program(), action("signup", enrolled_on="2019-05-17"), known).enrolled_on == known
+    assert worth(program(), action("signup", enrolled_on="soon"), known).enrolled_on == known
 
 
 @pytest.mark.parametrize("activity", [receipt(1_000), action("run")])
@@ -134,14 +121,13 @@ def test_a_rule_may_have_points_that_end_on_the_anniversary():
 
 def test_reviews_enrol_too():
     rules = program({"rule": "r", "kind": "action", "actions": ["review"], "points": 5}, **YEARLY)
-    fields = action().model_dump(exclude={"action", "attributes"})
-    assert worth(rules, Review.model_validate(fields)).enrolled_on == DAY
+    assert worth(rules, Review.model_validate(WHO)).enrolled_on == DAY
 
 
 def test_a_sign_up_that_no_rule_is_about_extends_nothing():
     sliding = {"after": "1Y", "extended_by": ["action", "earning"]}
-    assert worth(program(BASE, expiry=sliding), action()).extends is None
+    assert worth(program(BASE, expiry=sliding), action("signup")).extends is None
     welcome = {"rule": "hi", "kind": "action", "actions": ["signup"], "points": 5}
-    extends = worth(program(welcome, expiry=sliding), action()).extends
+    extends = worth(program(welcome, expiry=sliding), action("signup")).extends
     assert extends is not None
     assert extends.act == "action"
