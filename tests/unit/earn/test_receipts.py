@@ -20,8 +20,12 @@ def waiting(event: str) -> ReturnWaiting:
 
 
 def assessed(event: str) -> ReturnAssessed:
-    ids = {"reversal_id": uuid5(NAMESPACE, event), "award_id": uuid5(NAMESPACE, "award")}
-    return ReturnAssessed(**waiting(event).model_dump(include=COMMON), **ids, points=5)
+    return ReturnAssessed(
+        reversal_id=uuid5(NAMESPACE, event),
+        award_id=uuid5(NAMESPACE, "award"),
+        points=5,
+        **waiting(event).model_dump(include=COMMON),
+    )
 
 
 def refused(event: str) -> ReturnRefused:

@@ -180,3 +180,91 @@ def test_dates_that_no_fact_can_hold_are_none(sections: dict[str, Any]):
     late = datetime(8950, 1, 1, tzinfo=UTC)
     assert Validity(under(**sections)).dates(late) is None
     assert Validity(under()).dates(late) == (late, None)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    ("within", "last"), [("0D", "2026-03-03"), ("1D", "2026-03-04"), ("0M_U", "2026-03-31")]
+)
+def test_a_window_ends_with_its_last_day_in_the_programs_zone(zone: str, within: str, last: str):
+    program = under(zone, activation={"on": "delivered", "within": within})
+    for clock in ("00:00:00", "23:59:59"):
+        bought = datetime.fromisoformat(f"2026-03-03T{clock}").replace(tzinfo=program.zone)
+        until, _ = Validity(program).dates(bought) or (bought, None)
+        assert until.tzinfo is UTC
+        assert (until - timedelta(microseconds=1)).astimezone(program.zone).date() == (
+            date.fromisoformat(last)
+        )
+        assert until.astimezone(program.zone).date() > date.fromisoformat(last)
+
+
+def test_a_window_of_hours_is_elapsed_time():
+    validity = Validity(under(activation={"on": "delivered", "within": "24h"}))
+    until, _ = validity.dates(datetime.fromisoformat("2026-03-07T12:00:00-05:00")) or (None, None)
+    assert until == datetime.fromisoformat("2026-03-08T17:00:00Z")
+    assert until.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("expiry", "enrolled_on", "until"),
+    [
+        ({"after": "3D"}, None, "2026-03-07T00:00:00-05:00"),
+        ({"after": "3D", "counts_from": "activation"}, None, "2026-03-14T00:00:00-04:00"),
+        ({"anniversary": True}, "2020-03-05", "2026-03-05T00:00:00-05:00"),
+        (
+            {"anniversary": True, "counts_from": "activation"},
+            "2020-03-05",
+            "2027-03-05T00:00:00-05:00",
+        ),
+        ({"dates": ["8999-12-30"]}, None, "8999-12-31T00:00:00-05:00"),
+        ({"dates": ["8999-12-31"]}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_points_that_an_event_makes_active_end_as_their_terms_say(
+    expiry: dict[str, Any], enrolled_on: str | None, until: str | None
+):
+    waits = {"on": "delivered", "within": "30D"}
+    validity = Validity(under(activation=waits, expiry=expiry))
+    bought = datetime.fromisoformat("2026-03-03T12:00:00-05:00")
+    came = datetime.fromisoformat("2026-03-10T12:00:00-04:00")
+    enrolled = date.fromisoformat(enrolled_on) if enrolled_on else None
+    found = validity.activated(bought, came, enrolled)
+    assert found == (until and datetime.fromisoformat(until))
+
+
+@pytest.mark.parametrize(
+    ("zone", "last_day", "holds"),
+    [
+        ("UTC", "8999-12-30", True),
+        ("UTC", "8999-12-31", False),
+        ("Etc/GMT+12", "8999-12-30", True),
+        ("Etc/GMT+12", "8999-12-31", False),
+    ],
+)
+def test_the_last_instant_that_a_fact_can_hold(zone: str, last_day: str, holds: bool):
+    late = datetime(8999, 12, 1, 12, tzinfo=UTC)
+    ends = Validity(under(zone, expiry={"dates": [last_day]})).dates(late)
+    assert (ends is not None) == holds
+    days = (date.fromisoformat(last_day) - late.date()).days
+    begins = Validity(under(zone, activation={"after": f"{days + 1}D"})).dates(late)
+    assert (begins is not None) == holds
+    slides = Validity(under(zone, expiry={"after": f"{days}D", "extended_by": ["purchase"]}))
+    assert (slides.after_act(late) is not None) == holds
+
+
+def test_what_never_ends_is_not_extended():
+    assert Validity(under()).after_act(datetime(2026, 3, 3, tzinfo=UTC)) is None
+
+
+def test_the_terms_of_a_rule_stand_before_those_of_the_program_one_by_one():
+    rule = {**BASE, "activation": {"after": "2D"}}
+    expiry = {"after": "5D", "extended_by": ["purchase"]}
+    both = under("UTC", earn={"rules": [rule]}, expiry=expiry)
+    own, of_rule = Validity(both), Validity(both, both.earn.rules[0])
+    bought = datetime(2026, 3, 3, 12, tzinfo=UTC)
+    end = datetime(2026, 3, 9, tzinfo=UTC)
+    assert own.dates(bought) == (bought, end)
+    assert of_rule.dates(bought) == (datetime(2026, 3, 5, tzinfo=UTC), end)
+    assert [act.value for act in own.extended_by] == ["purchase"]
+    assert of_rule.extended_by == own.extended_by
