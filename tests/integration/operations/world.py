@@ -22,7 +22,7 @@ from cli.where import Installation
 from services.redeem.decide import Input as Message
 from services.redeem.service import cause_of
 from shared.chain.link import Head, link
-from shared.events.activity import PurchaseRecorded, ReturnRecorded
+from shared.events.activity import CustomActionRecorded, PurchaseRecorded, ReturnRecorded
 from shared.events.base import split_account
 from shared.events.commands import (
     AdjustPoints,
@@ -36,7 +36,14 @@ from shared.events.commands import (
 from shared.events.ids import activity_cause, command_cause, digest
 from shared.events.registry import encode
 from shared.events.topics import ACTIVITY, COMMANDS, PROGRAMS, TOPICS, Topic, partition_of
-from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
+from shared.events.upstream import (
+    SIGN_UP,
+    CustomAction,
+    Purchase,
+    PurchaseLine,
+    Return,
+    ReturnedLine,
+)
 from shared.postgres.rows import decode_inputs
 from shared.program.model import Program
 from shared.settings import Settings
@@ -131,10 +138,11 @@ class World:
             await self.drained()
 
     async def move(self, members: int = 12) -> None:
-        """Each member holds, captures, releases, cancels and returns; some are adjusted."""
+        """Each holds, captures, releases, cancels, returns and signs up; some are adjusted."""
         accounts = [f"shop:{number}" for number in range(members)]
         await self.put(COMMANDS, (asked(each) for key in accounts for each in of_checkouts(key)))
         await self.put(ACTIVITY, (returned(number, members) for number in range(members, 24)))
+        await self.put(ACTIVITY, (signed_up(account) for account in accounts))
         await self.put(COMMANDS, (asked(deduction(key)) for key in accounts[:2]))
 
     # services
@@ -337,6 +345,22 @@ def returned(number: int, members: int = 12) -> tuple[str, Outgoing]:
     recorded = ReturnRecorded(account=account, activity=back)
     body = digest(f"back {number}".encode())
     return account, message(recorded, activity_cause(account, back), account, body)
+
+
+def signed_up(account: str) -> tuple[str, Outgoing]:
+    """A member of an older program joins this one."""
+    told = CustomAction(
+        event_id=f"sign-up of {account}",
+        source="web",
+        brand="shop",
+        member=split_account(account)[1],
+        occurred_at=datetime.now(UTC),
+        action=SIGN_UP,
+        attributes={"enrolled_on": "2019-05-17"},
+    )
+    recorded = CustomActionRecorded(account=account, activity=told)
+    body = digest(f"sign-up of {account}".encode())
+    return account, message(recorded, activity_cause(account, told), account, body)
 
 
 def asked(command: Message) -> tuple[str, Outgoing]:
