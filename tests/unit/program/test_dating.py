@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.events.facts import Awaits
 from shared.program.earning import Award, OutOfRange, award
 from tests.receipts import BASE, earned, program, receipt
 from tests.strategies.programs import programs, receipts
@@ -44,6 +45,8 @@ def days(worth: Award) -> list[tuple[int, str]]:
         ([BASE, {**TWICE, "expiry": {"after": "29D"}}], 1000, [(10, NEXT_YEAR), (10, APRIL)]),
         ([BASE, SHORT], 1099, [(10, NEXT_YEAR), (5, APRIL)]),
         ([BASE, THIRD], 70, [(1, NEXT_YEAR)]),
+        ([BASE, SHORT], 40, [(5, APRIL)]),
+        ([BASE, {**SHORT, "points": "11/2"}], 150, [(2, NEXT_YEAR), (5, APRIL)]),
         ([THIRD, {**THIRD, "rule": "b", "points": "2/3", "expiry": {"after": "29D"}}], 0,
          [(1, "2026-04-03")]),
         ([BASE, {**SHORT, "currency": "stamps"}], 1000, [(10, NEXT_YEAR)]),
@@ -78,6 +81,23 @@ def test_a_part_names_its_rules_and_is_active_when_they_say():
     [part] = earned(program(BASE, LATE), receipt(1000)).parts
     assert (part.rules, part.points) == (("late",), 7)
     assert part.active_from.isoformat() == "2026-03-08T00:00:00+00:00"
+
+
+def test_what_points_wait_for_and_whether_they_slide_are_terms_of_their_own():
+    waits = {"on": "fitted", "within": "7D", "otherwise": "activated"}
+    fitting = {**SHORT, "rule": "fitting", "activation": waits}
+    sliding = {"after": "1Y", "extended_by": ["purchase"]}
+    delivered = {"on": "delivered", "within": "30D"}
+    under = program(BASE, SHORT, fitting, expiry=sliding, activation=delivered)
+    worth = earned(under, receipt(1000))
+    assert (worth.sliding, worth.awaits) == (
+        True,
+        Awaits(event="delivered", otherwise="cancelled"),
+    )
+    assert [(part.rules, part.sliding, part.awaits) for part in worth.parts] == [
+        (("short",), False, Awaits(event="delivered", otherwise="cancelled", rule="short")),
+        (("fitting",), False, Awaits(event="fitted", otherwise="activated", rule="fitting")),
+    ]
 
 
 def test_an_award_of_nothing_has_the_dates_of_the_program():

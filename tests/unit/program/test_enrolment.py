@@ -119,6 +119,13 @@ def test_a_rule_may_have_points_that_end_on_the_anniversary():
     assert worth(rules, receipt(1_000)).enrolled_on == DAY
 
 
+def test_points_beside_those_of_a_rule_end_on_the_anniversary_too():
+    gift = {"rule": "gift", "kind": "fixed", "points": 7, "expiry": {"after": "3Y"}}
+    rules = program(BASE, gift, **YEARLY)
+    found = worth(rules, receipt(1_000), date(2020, 6, 1))
+    assert (last_day(found, rules), len(found.parts)) == (date(2026, 5, 31), 1)
+
+
 def test_reviews_enrol_too():
     rules = program({"rule": "r", "kind": "action", "actions": ["review"], "points": 5}, **YEARLY)
     assert worth(rules, Review.model_validate(WHO)).enrolled_on == DAY
