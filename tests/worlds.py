@@ -18,7 +18,7 @@ from shared.events.base import account_key
 from shared.events.commands import CancelRedemption, RedeemPoints
 from shared.events.facts import PointsEarned, ReturnAssessed
 from shared.events.ids import Cause, delivery_cause, digest, receive_cause
-from shared.events.merges import MergeAccount
+from shared.events.merges import InputForwarded, MergeAccount
 from shared.events.transfers import TransferPoints
 from shared.ledger.account import Account
 from shared.ledger.evolve import evolve
@@ -185,8 +185,9 @@ class World:
             outcome_letter(transfer, received) if received else receipt_letter(sent)
             for transfer in self.shelf.transfers.values()
             if transfer.state is TransferState.IN_TRANSIT
-            for sent in [self.decided[transfer.transfer_id][1]]
-            for received in [self._fact_of(receive_cause(transfer.to, transfer.transfer_id))]
+            for sent in [self.last_word(transfer.transfer_id)]
+            for received in [self.last_word(receive_cause(transfer.to, transfer.transfer_id).id)]
+            if not isinstance(received, InputForwarded)
         ]
         return claims + transfers + self._parcels()
 
@@ -202,6 +203,13 @@ class World:
             for decided in [self._fact_of(delivery_cause(parcel.to, parcel.parcel_id))]
         ]
         return [found for found in letters if found is not None]
+
+    def last_word(self, cause: UUID) -> Any:
+        """What was decided on a cause, also where it was sent on to; None: nothing yet."""
+        fact = self.decided.get(cause, (b"", None))[1]
+        if isinstance(fact, InputForwarded):
+            return self.last_word(delivery_cause(fact.to, fact.input_id).id) or fact
+        return fact
 
     def _fact_of(self, cause: Cause) -> Any:
         return self.decided.get(cause.id, (b"", None))[1]

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from cli.verify.report import Check, Report
 from cli.verify.sums import REMEDY
+from shared.events.merges import PartMoved
 from shared.events.transfers import (
     PointsReceived,
     PointsSent,
@@ -36,6 +37,8 @@ class Transfers:
         self.settled: set[UUID] = set()
         self.early: set[UUID] = set()
         """Those received early."""
+        self.into: dict[str, str] = {}
+        """Merged accounts, and which one has all of each: it receives what is for them, too."""
 
     def note(self, fact: object, *, early: bool) -> None:
         """Take in a fact, if it is about a transfer."""
@@ -50,6 +53,8 @@ class Transfers:
                 self.returned.add(fact.transfer_id)
             case TransferSettled() if early:
                 self.settled.add(fact.transfer_id)
+            case PartMoved():
+                self.into[fact.account] = fact.to
             case _:
                 pass
 
@@ -60,6 +65,14 @@ class Transfers:
         self.returned |= other.returned
         self.settled |= other.settled
         self.early |= other.early
+        self.into |= other.into
+
+    def _is(self, received: Moved, sent: Moved) -> bool:
+        """Whether it is the same, by the account itself or by one into which it was merged."""
+        receiver = sent.receiver
+        while receiver != received.receiver and receiver in self.into:
+            receiver = self.into[receiver]
+        return received == sent._replace(receiver=receiver)
 
     def check(self, report: Report) -> None:
         """What was received was sent, and was not given back; what is settled was received."""
@@ -68,7 +81,7 @@ class Transfers:
             sent = self.sent.get(transfer_id)
             if sent is None:
                 wrong = "was never sent" if transfer_id in self.early else None
-            elif sent != received:
+            elif transfer_id in self.early and not self._is(received, sent):
                 wrong = f"was sent as {sent.points} from {sent.sender} to {sent.receiver}"
             else:
                 wrong = "was given back too" if transfer_id in self.returned else None

@@ -26,6 +26,7 @@ from services.redeem.rewards import CLAIM, claim_of
 from services.redeem.transfers import TRANSFER, transfer_of
 from shared.events import registry
 from shared.events.ids import Cause, delivery_cause, digest, receive_cause, transferred_cause
+from shared.events.merges import InputForwarded
 from shared.events.topics import COMMANDS
 from shared.events.transfers import PointsSent
 from shared.events.wire import context
@@ -153,14 +154,14 @@ async def _of_transfers(
         if not is_recent(transferred_cause(transfer.account, transfer.transfer_id))
     ]
     receipts = [receive_cause(transfer.to, transfer.transfer_id) for transfer in transfers]
-    decided = await _decided(connection, [receipt.id for receipt in receipts])
+    decided = await _said(connection, [receipt.id for receipt in receipts])
     pairs = list(zip(transfers, receipts, strict=True))
     untold = [
         transfer.transfer_id
         for transfer, receipt in pairs
         if receipt.id not in decided and not is_recent(receipt)
     ]
-    sent = await _decided(connection, untold[:SENT_AT_ONCE])
+    sent = await _said(connection, untold[:SENT_AT_ONCE])
     return [
         *(receipt_letter(fact) for fact in sent.values() if isinstance(fact, PointsSent)),
         *(
@@ -200,6 +201,21 @@ async def _of_parcels(
 async def _decided(connection: asyncpg.Connection, causes: list[UUID]) -> dict[UUID, BaseModel]:
     rows = await connection.fetch(DECIDED, causes) if causes else []
     return {cause: registry.decode(type, fact.encode()) for cause, type, fact in rows}
+
+
+async def _said(connection: asyncpg.Connection, causes: list[UUID]) -> dict[UUID, BaseModel]:
+    """What was decided in the end: of what a merged account sent on, by the one that has all."""
+    said: dict[UUID, BaseModel] = {}
+    asked = {cause: cause for cause in causes}
+    while asked:
+        decided = await _decided(connection, list(asked))
+        first, asked = asked, {}
+        for cause, fact in decided.items():
+            if isinstance(fact, InputForwarded):
+                asked[delivery_cause(fact.to, fact.input_id).id] = first[cause]
+            else:
+                said[first[cause]] = fact
+    return said
 
 
 def _is_ours(shell: Shell, account: str) -> bool:

@@ -211,6 +211,34 @@ def test_a_repeat_of_what_was_sent_on_changes_nothing():
     assert made.member("flo").redeemed == 10
 
 
+def test_points_for_a_merged_account_come_to_the_other_one_and_are_not_given_back():
+    made = merged(world())
+    made.earn("max", 50, "own")
+    made.give("max", "jo", 20)
+    made.carry()
+    assert [made.member(each).free for each in ("max", "jo", "flo")] == [30, 0, 320]
+    assert (made.member("max").sent, made.member("flo").received) == (20, 20)
+
+
+def test_points_that_a_merged_account_gives_are_the_other_ones():
+    made = merged(world())
+    made.earn("max", 50, "own")
+    made.give("jo", "max", 20)
+    made.carry()
+    assert [made.member(each).free for each in ("max", "jo", "flo")] == [70, 0, 280]
+
+
+def test_points_for_the_account_into_which_the_giver_is_merged_are_in_it():
+    made = world()
+    made.give("jo", "flo", 20)
+    made.carry()
+    merged(made)
+    assert made.member("flo").free == 300
+    made.give("jo", "flo", 20)
+    made.carry()
+    assert made.member("flo").free == 300
+
+
 def test_parcels_that_are_delivered_again_change_nothing():
     made, sent = world(), []
     made.merge("jo", "flo")
