@@ -165,7 +165,10 @@ LOOKUPS = (KNOWN, ACCOUNTS, *OF_LOTS, *OF_DEBITS, *TRANSFER_LOOKUPS, PARCELS, *R
 
 
 class Accounts:
-    """The accounts of a batch, and the decisions about them that are already known."""
+    """The accounts of a batch, and the decisions about them that are already known.
+
+    What has moved between accounts has rows of both: those of others count for nothing here.
+    """
 
     def __init__(self, rows: Rows) -> None:
         self.known: dict[UUID, bytes] = {row.cause: row.body for row in rows.get(KNOWN, ())}
@@ -183,7 +186,12 @@ class Accounts:
         }
         self.accounts: dict[str, Account] = dict(self.loaded)
         parcels = map(parcel_of, rows.get(PARCELS, ()))
-        self.shelf = Shelf(claims_of(rows), codes_of(rows), transfers_of(rows), parcels)
+        self.shelf = Shelf(
+            (claim for claim in claims_of(rows) if claim.account in self.loaded),
+            codes_of(rows),
+            (each for each in transfers_of(rows) if each.account in self.loaded),
+            parcels,
+        )
         self.decisions: list[DecisionRow] = []
 
     def body_of(self, cause: Cause) -> bytes | None:

@@ -15,6 +15,7 @@ from services.query.tokens import HEADER, Token
 from shared.events import registry
 from shared.events.commands import RedeemPoints, ReleasePoints
 from shared.events.ids import Cause, command_cause, digest, release_cause
+from shared.events.merges import MergeAccount
 from shared.events.rewards import RedeemReward
 from shared.events.transfers import TransferPoints
 from shared.stream.log import AppendFailed
@@ -126,6 +127,8 @@ def _request(
         return lambda api: _carried(api.rewards, command, cause, ticket)
     if isinstance(command, TransferPoints):
         return lambda api: _carried(api.transfers, command, cause, ticket)
+    if isinstance(command, MergeAccount):
+        return lambda api: _carried(api.merges, command, cause, ticket)
     if ticket is None:
         return lambda api: api.redemptions.ask(command)
     kind = REDEMPTION if isinstance(command, RedeemPoints) else REQUEST
@@ -134,7 +137,7 @@ def _request(
 
 async def _carried(
     requests: CarriedRequests,
-    command: RedeemReward | TransferPoints,
+    command: RedeemReward | TransferPoints | MergeAccount,
     cause: Cause,
     ticket: Ticket | None,
 ) -> Response:

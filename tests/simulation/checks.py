@@ -17,7 +17,8 @@ from cli.verify.report import Report
 from cli.verify.sums import check_sums
 from services.query.arrivals import Decided
 from services.query.carried_requests import told
-from services.query.courses import REWARDS, TRANSFERS_MADE
+from services.query.courses import MERGES_MADE, REWARDS, TRANSFERS_MADE
+from services.query.forwarded import followed
 from services.query.tokens import Token
 from services.redeem.decide import decide
 from services.redeem.projection import ACCOUNT, DEBIT, DECISION, LOT
@@ -170,7 +171,8 @@ class _Ledger:
         self.history = history
         self.accounts: dict[str, Account | None] = {}
         self.free: dict[str, dict[UUID, int]] = {}
-        self.shelf = Shelf()
+        self.shelves = [Shelf() for _ in range(history.partitions)]
+        self.known: set[UUID] = set()
         self.redeem = SERVICES["redeem"]()
         self.seen: dict[Token, list[Seen]] = {}
         for seen in history.journal.seen:
@@ -182,13 +184,15 @@ class _Ledger:
         for record, fact in chain:
             self._reads(record.partition, at.get(record.partition, 0), fact.seq)
             at[record.partition] = fact.seq
-            self._justified(record, fact)
+            shelf = self.shelves[record.partition]
+            self._justified(record, fact, shelf)
+            self.known.add(fact.cause_id)
             key = fact.fact.account
             at_time = instant(fact.time_ms)
             after = evolve(self.accounts.get(key), fact.fact, at_time)
             self.accounts[key] = after
             if after is not None:
-                self.shelf.evolve(fact.fact, after.version, at_time)
+                shelf.evolve(fact.fact, after.version, at_time)
             self._adds_up(key, fact)
         for partition in range(self.history.partitions):
             self._reads(partition, at.get(partition, 0), None)
@@ -208,7 +212,7 @@ class _Ledger:
             if name != "position" and value != getattr(account, name, None):
                 raise Violation(f"I10, I11: {seen} showed {name}, the log says {account}")
 
-    def _justified(self, record: Record, fact: Recorded) -> None:
+    def _justified(self, record: Record, fact: Recorded, shelf: Shelf) -> None:
         """I5, I9: decided again on the state that it met, the input gives the same bytes."""
         src = source_of(record)
         if src is None:
@@ -220,7 +224,8 @@ class _Ledger:
             self.history.catalogue.version_at,
             said.cause,
             instant(fact.time_ms),
-            self.shelf,
+            shelf,
+            self.known,
         )
         first = decisions[0] if decisions else None
         if (
@@ -303,8 +308,15 @@ def _answers_stand(history: History, ledger: Facts) -> None:
 
 def _told_again(rows: dict[UUID, Any], request: UUID, token: Token) -> Response:
     """The last word on a request, from the rows."""
-    row, course = rows[request], REWARDS
-    for carried in (REWARDS, TRANSFERS_MADE):
-        if row.type == registry.TYPE_OF[carried.begun]:
-            row, course = rows[carried.concluded(row.account, request).id], carried
-    return told(course, Decided(*decided_of(row)), token)
+    decided, course = Decided(*decided_of(rows[request])), REWARDS
+
+    async def look(_account: str, cause: UUID) -> Decided:
+        return Decided(*decided_of(rows[cause]))
+
+    last = done(followed(decided, look))
+    assert last is not None, "what was answered was decided"
+    for carried in (REWARDS, TRANSFERS_MADE, MERGES_MADE):
+        if last.type == registry.TYPE_OF[carried.begun]:
+            row, course = rows[carried.concluded(last.account, request).id], carried
+            last = Decided(*decided_of(row))
+    return told(course, last, token)

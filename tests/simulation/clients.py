@@ -29,6 +29,7 @@ from shared.events.commands import (
     ReleasePoints,
 )
 from shared.events.ids import command_cause
+from shared.events.merges import MergeAccount
 from shared.events.topics import COMMANDS, PURCHASES
 from shared.events.transfers import TransferPoints
 from shared.events.upstream import Purchase, PurchaseLine, Return, ReturnedLine
@@ -71,6 +72,7 @@ class Clients:
             *(self.check_out for _ in range(load.checkouts)),
             *(self.takers.take for _ in range(load.rewards)),
             *(self.give for _ in range(load.transfers)),
+            *(self.merge for _ in range(load.merges)),
         )
         others = (
             *(self.buy for _ in range(load.purchases)),
@@ -186,8 +188,10 @@ class Clients:
         command = RedeemPoints(account=account, idempotency_key=key, points=points)
         told = await self.caller.ask(command)
         while told is not None and self.network.chance(0.5):
-            seen = await self.caller.read(account, Token.read(told.token))
-            if seen is not None and seen.token < Token.read(told.token):
+            token = Token.read(told.token)
+            seen = await self.caller.read(account, token)
+            is_elsewhere = seen is not None and seen.token.partition != token.partition
+            if seen is not None and not is_elsewhere and seen.token < token:
                 raise Violation(f"I10: read {seen} after {told}")
             if self.network.chance(0.3):
                 await self.caller.ask(command)
@@ -227,6 +231,16 @@ class Clients:
         to = self.random.choice((f"{BRAND}:0", f"{BRAND}:1", f"{BRAND}:new"))
         key, points = f"g{self.random.randrange(3)}", self.random.randrange(9)
         command = TransferPoints(account=account, idempotency_key=key, to=to, points=points)
+        told = await self.caller.ask(command)
+        if told is not None and self.network.chance(0.3):
+            await self.caller.ask(command)
+
+    async def merge(self) -> None:
+        """Two cards of one member become one; each of them may be asked to go into the other."""
+        account = self.caller.account()
+        to = self.random.choice((f"{BRAND}:0", f"{BRAND}:1", f"{BRAND}:new"))
+        who = {"actor": "anna", "reason": "two cards"}
+        command = MergeAccount(account=account, idempotency_key="merged", to=to, **who)
         told = await self.caller.ask(command)
         if told is not None and self.network.chance(0.3):
             await self.caller.ask(command)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.events.facts import PointsCredited, PointsExpired, PointsRedeemed
+from shared.events.merges import PartMoved, PartTaken
 from shared.events.movements import (
     Covering,
     HoldCaptured,
@@ -60,9 +61,17 @@ def freed(fact: Any) -> Iterator[tuple[UUID, int]]:
         case PointsReceived(lots=lots, covers=covers):
             yield from ((lot.lot_id, lot.points) for lot in lots if not lot.expired)
             yield from _covering(covers)
+        case PartMoved() | PartTaken():
+            yield from _merged(fact)
         case fact if isinstance(fact, GIVING_BACK):
             yield from ((lot.lot_id, lot.points) for lot in fact.back.lots if not lot.expired)
             yield from _covering(fact.back.covers)
+
+
+def _merged(fact: PartMoved | PartTaken) -> Iterator[tuple[UUID, int]]:
+    sign, covers = (-1, ()) if isinstance(fact, PartMoved) else (1, fact.covers)
+    yield from ((lot.lot_id, sign * lot.free) for lot in fact.part.lots)
+    yield from _covering(covers)
 
 
 def _covering(covers: Iterable[Covering]) -> Iterator[tuple[UUID, int]]:

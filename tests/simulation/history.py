@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from services.redeem.merges import PARCEL
 from services.redeem.rewards import CLAIM
 from services.redeem.transfers import TRANSFER
 from shared.chain.link import Head
@@ -18,6 +19,7 @@ from shared.events.topics import (
     Topic,
 )
 from shared.events.wire import Source
+from shared.ledger.parcels import ParcelState
 from shared.ledger.transfers import TransferState
 from shared.program.catalogue import Catalogue
 from shared.stream.log import Place
@@ -63,7 +65,7 @@ class History:
         self.loop = loop
         self.random = loop.random
         self.load = load or Load.drawn(loop.random)
-        self.has_errands = self.load.rewards + self.load.transfers > 0
+        self.has_errands = self.load.rewards + self.load.transfers + self.load.merges > 0
         self.catalogue = self.random.choice(catalogues)
         self.partitions = self.random.choice((1, 1, 1, 2))
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
@@ -198,8 +200,11 @@ class History:
         """Whether nothing is left to carry between accounts."""
         tables = self.databases[REDEEM].rows.tables
         claims, transfers = tables[CLAIM].rows.values(), tables[TRANSFER].rows.values()
-        return all(claim.errand is None for claim in claims) and all(
-            transfer.state != TransferState.IN_TRANSIT for transfer in transfers
+        parcels = tables[PARCEL].rows.values()
+        return (
+            all(claim.errand is None for claim in claims)
+            and all(transfer.state != TransferState.IN_TRANSIT for transfer in transfers)
+            and all(parcel.state != ParcelState.OPEN for parcel in parcels)
         )
 
     def _is_behind(self, position: Position) -> bool:

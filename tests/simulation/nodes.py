@@ -11,7 +11,7 @@ from services.earn.service import Earn
 from services.intake.service import Intake, Outputs
 from services.query.arrivals import Arrivals
 from services.query.carried_requests import CarriedRequests, Course
-from services.query.courses import REWARDS, TRANSFERS_MADE
+from services.query.courses import MERGES_MADE, REWARDS, TRANSFERS_MADE
 from services.query.reading import Reader
 from services.query.redemptions import Redemptions
 from services.redeem.courier import courier
@@ -241,6 +241,7 @@ class ApiNode(Node):
         )
         self.rewards = self._carried(REWARDS)
         self.transfers = self._carried(TRANSFERS_MADE)
+        self.merges = self._carried(MERGES_MADE)
         self.task = world.loop.spawn(self.process, arrivals.look_after())
 
     def _carried(self, course: Course) -> CarriedRequests:

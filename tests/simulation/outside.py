@@ -47,6 +47,7 @@ class Load:
     rewards: int = 2
     deliveries: int = 1
     transfers: int = 1
+    merges: int = 0
     readers: int = 1
     ticks: int = 1
     seconds: float = 15.0
@@ -72,6 +73,7 @@ class Load:
             rewards=rewards,
             deliveries=random.randint(0, 2) if rewards else 0,
             transfers=random.choice((0, 0, 1)),
+            merges=random.choice((0, 0, 0, 1)),
             readers=random.choice((0, 0, 1, 2)),
             ticks=random.randint(0, 1),
             seconds=random.choice((1.0, 15.0)),

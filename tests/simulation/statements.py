@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.query.arrivals import DECISIONS, POSITIONS
-from services.query.reading import BALANCES, CLAIMS, TRANSFERS
+from services.query.reading import BALANCES, CLAIMS, MERGES, TRANSFERS
 from services.query.reading import DECISION as ONE_DECISION
 from services.redeem.courier import DECIDED, IN_TRANSIT, NEXT_PARCELS, OPEN_CLAIMS
 from services.redeem.merges import PARCEL
@@ -13,7 +13,7 @@ from services.redeem.projection import ACCOUNT, DECISION
 from services.redeem.rewards import CLAIM
 from services.redeem.transfers import TRANSFER
 from shared.events.topics import LEDGER
-from shared.ledger.parcels import ParcelState
+from shared.ledger.parcels import ParcelKind, ParcelState
 from shared.ledger.transfers import TransferState
 from shared.stream.memory import MemoryStore
 from shared.stream.store import StoreUnavailable
@@ -62,6 +62,8 @@ class Statements:
         if position is None:
             return []
         seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
+        if statement is MERGES:
+            return [{**seen, "as_of": now, **_merge_of(store, others[0])}]
         if statement in COURSES:
             row = store.tables[COURSES[statement]].rows.get((others[0], account))
             assert row is not None, "what has begun has a row"
@@ -110,6 +112,18 @@ def _decision_of(store: MemoryStore, account: str, cause: Any) -> dict[str, Any]
     named = ("cause", "account", "seq", "type", "body", "decided_at", "balance", "fact")
     cells = decided_of(row) if row is not None and row.account == account else (None,) * 8
     return dict(zip(named, cells, strict=True))
+
+
+def _merge_of(store: MemoryStore, merge_id: Any) -> dict[str, Any]:
+    """How far a merge has come; it is open until all parts have arrived."""
+    parcels = store.tables[PARCEL].rows
+    merge = parcels[merge_id]
+    is_moving = any(
+        (each.account, each.kind, each.state) == (merge.account, ParcelKind.PART, ParcelState.OPEN)
+        for each in parcels.values()
+    )
+    state = ParcelState.OPEN if is_moving else merge.state
+    return {**merge._asdict(), "merge_id": merge_id, "points": None, "state": state}
 
 
 class Row(tuple[Any, ...]):

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from services.query import answers, outcomes
+from shared.ledger.moving import UNITS_PER_PART
 from tests.command import assert_verified, tessera
 from tests.integration.system.system import System, running_system
 from tests.polling import eventually
@@ -23,6 +24,8 @@ from tests.polling import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MEMBERS = [str(number) for number in range(24)]
+LOTS_IN_PARTS = 2 * UNITS_PER_PART
+"""Lots of member 0, besides what all have: they move in three parts."""
 WHO = {"actor": "anna", "reason": "two cards of one member"}
 
 
@@ -30,6 +33,7 @@ WHO = {"actor": "anna", "reason": "two cards of one member"}
 async def system() -> AsyncIterator[System]:
     async with running_system() as running:
         await running.publish(20 * len(MEMBERS), members=len(MEMBERS))
+        await running.publish(LOTS_IN_PARTS, members=1)
         await running.drained()
         yield running
 
