@@ -19,6 +19,9 @@ from cli.torture.journal import (
     GIVERS_FROM,
     GRANT_DOLLARS,
     GRANTS,
+    INTO,
+    MERGED,
+    MERGED_FROM,
     PROGRAM,
     SAVERS,
     SHOPPERS,
@@ -41,7 +44,7 @@ EVENTS_AT_ONCE = 20
 SPENDERS = 25
 """Shoppers that redeem, beside the savers: they may have too little."""
 REPEATED, TWICE_AT_ONCE, ANOTHER_BODY, POSTED = 0.08, 0.06, 0.04, 0.15
-HELD, REWARDED, GIVEN = 0.15, 0.15, 0.15
+HELD, REWARDED, GIVEN, MERGING = 0.15, 0.15, 0.15, 0.04
 STRANGERS = 5
 """Members whom nobody has ever seen."""
 
@@ -61,6 +64,7 @@ class Callers:
             timeout=REQUEST_SECONDS, trust_env=False, limits=httpx.Limits(max_connections=64)
         )
         self.exchanges = Exchanges(self.until_final, journal)
+        self._merging = iter(range(MERGED))
 
     async def run(self, tills: int, readers: int, stop: asyncio.Event) -> None:
         """Until `stop` is set; then everything that was begun is answered."""
@@ -121,6 +125,8 @@ class Callers:
                     await self.exchanges.take(drawn, member, key)
                 elif luck > 1 - HELD - REWARDED - GIVEN:
                     await self._give(drawn, key)
+                elif luck > 1 - HELD - REWARDED - GIVEN - MERGING:
+                    await self._merge(drawn, key)
                 else:
                     mine.append((member, key))
                     await self._redeem(drawn, member, key)
@@ -134,6 +140,15 @@ class Callers:
         to = drawn.choice([drawn.choice(givers), shopper, shopper, drawn.choice(strangers)])
         twice = drawn.random() < TWICE_AT_ONCE
         await self.exchanges.give(drawn, member, key, to, twice=twice)
+
+    async def _merge(self, drawn: random.Random, key: str) -> None:
+        """A shopper who is not merged yet, into another one who never will be, or a stranger."""
+        number = next(self._merging, None)
+        if number is None:
+            return
+        is_strange = drawn.random() < 0.2  # noqa: PLR2004
+        into = f"nobody{drawn.randrange(STRANGERS)}" if is_strange else f"m{INTO + number}"
+        await self.exchanges.merge(drawn, f"m{MERGED_FROM + number}", key, into)
 
     async def _redeem(self, drawn: random.Random, member: str, key: str) -> None:
         points = drawn.randrange(1, 40) if member.startswith("saver") else drawn.randrange(1, 900)

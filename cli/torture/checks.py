@@ -19,6 +19,7 @@ from cli.stack.host import ROOT
 from cli.torture.found import Checked, Found
 from cli.torture.gifts import BETWEEN_ACCOUNTS, gifts_arrived
 from cli.torture.journal import PROGRAM, Event, Journal
+from cli.torture.merges import is_last_word, merges_done
 from shared.events import quarantine
 from shared.events.ids import command_cause
 from shared.events.quarantine import Reason
@@ -29,7 +30,7 @@ from shared.stream.log import Bounds, Place
 ROWS = 5_000
 EARNED = "loyalty.points.earned.v1"
 REBUILT = {
-    "redeem": ("decision", "account", "lot", "debit", "claim", "code", "transfer"),
+    "redeem": ("decision", "account", "lot", "debit", "claim", "code", "transfer", "parcel"),
     "earn": ("decision",),
 }
 SUMS = "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM {} t"
@@ -44,12 +45,16 @@ STATUS_OF = {
     "loyalty.reward.refused.v1": 409,
     "loyalty.transfer.settled.v1": 200,
     "loyalty.transfer.returned.v1": 409,
+    "loyalty.merge.part-moved.v1": 200,
+    "loyalty.merge.declined.v1": 409,
 }
 OF_TWO_ACCOUNTS = {
     "loyalty.reward.issued.v1": "redemption_id",
     "loyalty.reward.refused.v1": "redemption_id",
     "loyalty.transfer.settled.v1": "transfer_id",
     "loyalty.transfer.returned.v1": "transfer_id",
+    "loyalty.merge.part-moved.v1": "merge_id",
+    "loyalty.merge.declined.v1": "merge_id",
 }
 """Last words, whose cause is not the request: where they name it."""
 
@@ -74,6 +79,7 @@ class Checks:
             await self.answers(),
             await self.stock(),
             await self.gifts(),
+            await self.merges(),
             await self.poison(),
             await self._verified(),
             *[await self._rebuilt(service) for service in REBUILT],
@@ -119,8 +125,9 @@ class Checks:
         earned: Counter[str] = Counter()
         lost: Counter[str] = Counter()
         for event in self.journal.acknowledged():
-            earned[event.member] += event.dollars
-            lost[event.member] += event.dollars * event.is_returned
+            owner = self.journal.owner(event.member)
+            earned[owner] += event.dollars
+            lost[owner] += event.dollars * event.is_returned
         spent, (sent, received) = self.journal.spent(), self.journal.given()
         statement = (
             "SELECT key, earned, redeemed, expired, clawed_back, sent, received, "
@@ -170,6 +177,11 @@ class Checks:
         async with self._connected() as connection:
             return await gifts_arrived(connection, self.journal)
 
+    async def merges(self) -> Checked:
+        """Accounts that went to others."""
+        async with self._connected() as connection:
+            return await merges_done(connection, self.journal)
+
     async def answers(self) -> Checked:
         """Each answer is a decision of the ledger, and each decision was answered."""
         found = Found(
@@ -185,7 +197,7 @@ class Checks:
                 statement, list(STATUS_OF), prefetch=ROWS
             ):
                 told = json.loads(fact)
-                if told.get("request") in BETWEEN_ACCOUNTS:
+                if told.get("request") in BETWEEN_ACCOUNTS or not is_last_word(kind, told):
                     continue
                 found.looked_at += 1
                 named = OF_TWO_ACCOUNTS.get(kind)
@@ -194,7 +206,8 @@ class Checks:
                 if answer is None:
                     found.find(f"{kind} {cause} was never answered")
                 elif answer.status != STATUS_OF[kind] or (
-                    answer.status == HTTPStatus.OK and answer.told["points"] != told["points"]
+                    answer.status == HTTPStatus.OK
+                    and answer.told.get("points") != told.get("points")
                 ):
                     found.find(f"{kind} {fact} was answered with {answer}")
         for cause, answer in asked.items():

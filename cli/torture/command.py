@@ -27,6 +27,7 @@ from cli.torture.faults import Faults
 from cli.torture.found import Checked
 from cli.torture.journal import GRANTS, SAVERS, Journal
 from cli.torture.machine import DECIDING, Machine
+from cli.torture.merges import open_parcels
 from cli.torture.report import Report, keep, summary
 from cli.torture.schedule import OTHERS, Kind, rounds
 from shared.events.topics import PURCHASES
@@ -218,8 +219,10 @@ class Campaign:
         return False
 
     async def _is_drained(self) -> bool:
+        """Nothing is under way; and no account has anything left to send to another one."""
+        dsn = self.machine.postgres.dsn
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return not await lag(self.machine.kafka.bootstrap, self.machine.postgres.dsn)
+            return not await lag(self.machine.kafka.bootstrap, dsn) and not await open_parcels(dsn)
         return False
 
     async def _tell(self, driver: Driver) -> None:

@@ -10,7 +10,7 @@ from cli.torture.journal import PROGRAM, Answer, Journal
 from shared.events.base import account_key
 from shared.events.ids import command_cause
 
-BETWEEN_ACCOUNTS = {"loyalty.command.receive-points.v1"}
+BETWEEN_ACCOUNTS = {"loyalty.command.receive-points.v1", "loyalty.command.accept-merge.v1"}
 """What no caller asks for: an account asks it of another, and its refusal answers nobody."""
 MADE = 'SELECT transfer_id, account, "to", points, state FROM redeem.transfer'
 RECEIVED = """

@@ -21,6 +21,8 @@ SAVERS = 40
 GIVERS_FROM = 30
 """Savers from this number on give points away, and are given some; what the others have only goes
 down."""
+MERGED_FROM, MERGED, INTO = 700, 400, 100
+"""So many shoppers from the first number on may be merged, the first into the last number's."""
 GRANTS = 4
 GRANT_DOLLARS = 250_000
 DOLLARS_MAX = 37
@@ -132,6 +134,8 @@ class Journal:
     """How many points each key asked for."""
     gifts: dict[tuple[str, str], str] = field(default_factory=dict)
     """Keys that give points away, and the member to whom."""
+    merges: dict[str, str] = field(default_factory=dict)
+    """Members whose account went to another one's, and whose."""
     holds: set[tuple[str, str]] = field(default_factory=set)
     """Keys that set points aside: what they ask for is not spent by them."""
     releases: dict[UUID, Answer] = field(default_factory=dict)
@@ -155,7 +159,7 @@ class Journal:
         for (member, key), answer in self.answers.items():
             is_spent = (member, key) not in self.holds and (member, key) not in self.gifts
             if answer.status == HTTPStatus.OK and is_spent:
-                spent[member] += answer.told["points"]
+                spent[member] += answer.told.get("points", 0)
         return spent
 
     def given(self) -> tuple[Counter[str], Counter[str]]:
@@ -166,8 +170,12 @@ class Journal:
             answer = self.answers[member, key]
             if answer.status == HTTPStatus.OK:
                 sent[member] += answer.told["points"]
-                received[to] += answer.told["points"]
+                received[self.owner(to)] += answer.told["points"]
         return sent, received
+
+    def owner(self, member: str) -> str:
+        """Who has what the member has."""
+        return self.merges.get(member, member)
 
     def find(self, what: str, detail: str) -> None:
         """Something was seen that must not be."""
