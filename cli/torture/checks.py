@@ -18,7 +18,7 @@ import asyncpg
 from cli.stack.host import ROOT
 from cli.torture.found import Checked, Found
 from cli.torture.gifts import BETWEEN_ACCOUNTS, gifts_arrived
-from cli.torture.journal import PROGRAM, Event, Journal
+from cli.torture.journal import PROGRAM, Answer, Event, Journal
 from cli.torture.merges import is_last_word, merges_done
 from shared.events import quarantine
 from shared.events.ids import command_cause
@@ -205,10 +205,7 @@ class Checks:
                 answer = asked.pop(request, None)
                 if answer is None:
                     found.find(f"{kind} {cause} was never answered")
-                elif answer.status != STATUS_OF[kind] or (
-                    answer.status == HTTPStatus.OK
-                    and answer.told.get("points") != told.get("points")
-                ):
+                elif not _is_told(answer, STATUS_OF[kind], told):
                     found.find(f"{kind} {fact} was answered with {answer}")
         for cause, answer in asked.items():
             found.find(f"{answer} is no decision ({cause})")
@@ -313,3 +310,10 @@ class Checks:
             found.find(what)
         found.wrong = self.journal.found.total()
         return found.checked
+
+
+def _is_told(answer: Answer, status: int, fact: Mapping[str, object]) -> bool:
+    """Whether an answer says what a fact says: its points, where it has some."""
+    if answer.status != status:
+        return False
+    return status != HTTPStatus.OK or answer.told.get("points") == fact.get("points")

@@ -101,13 +101,15 @@ class System:
         """A redemption, sent until it is answered for good."""
         return await self.write(f"members/{member}/redemptions", key, {"points": points})
 
-    async def write(self, path: str, key: str, body: dict[str, Any]) -> httpx.Response:
-        """A write of the program, sent until it is answered for good."""
+    async def write(
+        self, path: str, key: str, body: dict[str, Any], *, program: str = "shop"
+    ) -> httpx.Response:
+        """A write of a program, sent until it is answered for good."""
 
         async def ask() -> httpx.Response | None:
             with contextlib.suppress(*AWAY):
                 answer = await self.client.post(
-                    f"/v1/programs/shop/{path}", json=body, headers={"Idempotency-Key": key}
+                    f"/v1/programs/{program}/{path}", json=body, headers={"Idempotency-Key": key}
                 )
                 return answer if answer.status_code in {200, 409, 422} else None
             return None

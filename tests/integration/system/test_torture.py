@@ -19,11 +19,12 @@ from tests.command import tessera
 from tests.integration.system.system import System, running_system
 
 EVENTS = 12
-ASKED: tuple[tuple[str, str, dict[str, object]], ...] = (
-    ("a", "redemptions", {"points": 100}),
-    ("b", "redemptions", {"points": 10**7}),
-    ("given", "transfers", {"points": 50, "to": "saver1"}),
-    ("refused", "transfers", {"points": 50, "to": "nobody"}),
+ASKED: tuple[tuple[str, str, str, dict[str, str | int]], ...] = (
+    ("saver0", "a", "redemptions", {"points": 100}),
+    ("saver0", "b", "redemptions", {"points": 10**7}),
+    ("saver0", "given", "transfers", {"points": 50, "to": "saver1"}),
+    ("saver0", "refused", "transfers", {"points": 50, "to": "nobody"}),
+    ("saver2", "merged", "merges", {"into": "saver1", "actor": "ann", "reason": "one customer"}),
 )
 
 
@@ -54,6 +55,7 @@ class Rest:
             await checks.answers(),
             await checks.stock(),
             await checks.gifts(),
+            await checks.merges(),
             await checks.poison(),
         ]
 
@@ -65,14 +67,13 @@ async def rest() -> AsyncIterator[Rest]:
         journal = Journal()
         await Driver(system.host.bootstrap, system.host.dsn, journal, 1).grants(EVENTS)
         await system.drained()
-        url = "/v1/programs/bank/members/saver0/"
-        for key, what, asked in ASKED:
-            answer = await system.client.post(
-                url + what, json=asked, headers={"Idempotency-Key": key}
-            )
-            journal.answered("saver0", key, Answer(answer.status_code, answer.content))
+        for member, key, what, asked in ASKED:
+            answer = await system.write(f"members/{member}/{what}", key, asked, program="bank")
+            journal.answered(member, key, Answer(answer.status_code, answer.content))
             if "to" in asked:
-                journal.gifts["saver0", key] = str(asked["to"])
+                journal.gifts[member, key] = str(asked["to"])
+            if "into" in asked:
+                journal.merges[member] = str(asked["into"])
         yield Rest(system, journal)
 
 
@@ -117,9 +118,21 @@ def a_gift_that_was_not_taken(journal: Journal) -> None:
     journal.answers["saver0", "refused"] = journal.answers["saver0", "given"]
 
 
+def a_merge_forgotten(journal: Journal) -> None:
+    del journal.merges["saver2"]
+
+
+def a_merge_into_another_member(journal: Journal) -> None:
+    journal.merges["saver2"] = "saver3"
+
+
+def a_merge_that_was_not(journal: Journal) -> None:
+    journal.merges["saver4"] = "saver3"
+
+
 EVENT, ACCOUNT, ANSWER = "every acknowledged", "every account", "every answer"
-UNIT, GIFT, POISON = "every unit", "every transfer", "poison"
-KINDS = (EVENT, ACCOUNT, ANSWER, UNIT, GIFT, POISON)
+UNIT, GIFT, MERGE, POISON = "every unit", "every transfer", "accounts are merged", "poison"
+KINDS = (EVENT, ACCOUNT, ANSWER, UNIT, GIFT, MERGE, POISON)
 LIES: Mapping[Callable[[Journal], None], set[str]] = {
     one_more_event: {EVENT, ACCOUNT},
     one_event_less: {EVENT, ACCOUNT},
@@ -131,13 +144,16 @@ LIES: Mapping[Callable[[Journal], None], set[str]] = {
     a_gift_forgotten: {ACCOUNT, GIFT},
     a_gift_to_another_member: {ACCOUNT, GIFT},
     a_gift_that_was_not_taken: {ACCOUNT, ANSWER, GIFT},
+    a_merge_forgotten: {ACCOUNT, MERGE},
+    a_merge_into_another_member: {ACCOUNT, MERGE},
+    a_merge_that_was_not: {ACCOUNT, MERGE},
 }
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_truth_is_found_to_be_true(rest: Rest):
     checked = await rest.checked(rest.journal)
-    assert [one.examples for one in checked] == [[]] * 6
+    assert [one.examples for one in checked] == [[]] * 7
     assert [one.looked_at for one in checked[:3]] == [EVENTS, EVENTS, len(ASKED)]
 
 
