@@ -111,7 +111,7 @@ def a_gift_forgotten(journal: Journal) -> None:
 
 
 def a_gift_to_another_member(journal: Journal) -> None:
-    journal.gifts["saver0", "given"] = "saver2"
+    journal.gifts["saver0", "given"] = "saver3"
 
 
 def a_gift_that_was_not_taken(journal: Journal) -> None:
