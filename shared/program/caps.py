@@ -68,9 +68,7 @@ class Caps:
             currency = cap.currency or first
             name = "points" if currency == first else f"points:{currency}"
             self._of_currency.setdefault(currency, []).append((name, cap))
-        self.summed = sum(self._sums)
         self.gated = sum({bit for bit, _, _ in self._gates})
-        self.on_rules = sum(self._of_rule)
         self.on_visits = any(map(_asks_for_visits, program.earn.rules))
         self._counters = tuple(dict.fromkeys(self._read()))
         self.any = bool(self._counters or self._of_rule or self._of_currency)

@@ -118,6 +118,36 @@ def test_a_rule_gives_so_many_times_and_says_when_it_has():
     assert [(miss.rule, miss.reason) for miss in found.why_not] == [("bonus", "limit_reached")]
 
 
+def test_each_of_several_rules_has_its_own_number_of_times():
+    once = {**BONUS, "caps": [{"per": "lifetime", "times": 1}]}
+    twice = {**BONUS, "rule": "twice", "points": 7, "caps": [{"per": "lifetime", "times": 2}]}
+    noon = [(100, "2026-03-03T12:00:00Z")] * 3
+    for rules in (capped(once, twice, BASE), capped(twice, once, BASE)):
+        assert [points for points, _ in history(rules, *noon)] == [13, 8, 1]
+
+
+def test_a_cap_of_a_transaction_knows_nothing_of_those_before():
+    caps = [{"per": "transaction", "points": 10}, {"per": "lifetime", "points": 100}]
+    noon = [(1_500, "2026-03-03T12:00:00Z")] * 3
+    assert history(capped(BASE, caps=caps), *noon) == [(10, 15)] * 3
+
+
+@pytest.mark.parametrize(
+    ("match", "asks"),
+    [
+        ({"first_purchase": True}, True),
+        ({"visit_number": [3]}, True),
+        ({"every_visits": 10}, True),
+        ({"when": "member.visits > 2"}, True),
+        ({"when": "time.hour > 2"}, False),
+        ({"sku": ["x"]}, False),
+    ],
+)
+def test_visits_are_asked_for_where_a_rule_is_about_them(match: dict[str, Any], asks: bool):
+    asked = counters(program({**BONUS, "match": match}), receipt(100))
+    assert asked == ([Counter("visits")] if asks else [])
+
+
 def test_a_rule_that_gave_nothing_has_not_been_used():
     rules = capped(
         {**BONUS, "match": {"sku": ["x"]}, "caps": [{"per": "lifetime", "times": 1}]}, BASE
@@ -142,6 +172,11 @@ def test_e11_the_rate_may_depend_on_all_that_was_spent():
     assert history(capped(tiered), *sales) == [(0, None), (196, None), (100, None)]
     before = {**tiered, "counting": "before"}
     assert history(capped(before), *sales) == [(0, None), (0, None), (90, None)]
+    april = [(90_000, "2026-04-01T12:00:00Z"), (20_000, "2026-04-30T12:00:00Z")]
+    assert history(capped({**tiered, "per": "month"}), *sales, *april) == [
+        *((0, None), (196, None), (100, None)),
+        *((0, None), (20, None)),
+    ]
 
 
 def test_a_currency_has_its_own_caps():
@@ -159,6 +194,7 @@ def test_a_currency_has_its_own_caps():
     assert (found.points, found.desired) == (20, None)
     assert [(each.points, each.desired) for each in found.also] == [(5, 20)]
     assert [cap.currency for cap in found.caps] == ["status"]
+    assert [(each.counter, each.added) for each in found.counted] == [("points:status", "5")]
 
 
 def test_what_is_read_of_the_past_is_what_the_rules_ask_for():
