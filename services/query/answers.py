@@ -82,7 +82,7 @@ class Entry(Answer):
     points: Annotated[int, Field(description="What it did to the balance")]
     balance: Annotated[int, Field(description="The balance after it")]
     cause: UUID
-    detail: Annotated[dict[str, Any], Field(description="The fact, as on the ledger")]
+    detail: Annotated[dict[str, Any], Field(description="The fact; of a part of a merge, how much")]
 
 
 class Entries(OfAccount):

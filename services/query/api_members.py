@@ -31,6 +31,7 @@ router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members
 
 MICROSECOND = timedelta(microseconds=1)
 BEFORE_ALL: Place = (EPOCH, 0, UUID(int=0))
+PART_LISTS = ("lots", "debits", "claims", "transfers")
 _HEX = re.compile(r"[0-9a-f]{32}")
 
 
@@ -173,8 +174,16 @@ def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "points": row["points"],
         "balance": row["balance"],
         "cause": row["cause"],
-        "detail": json.loads(row["fact"]),
+        "detail": _detail(row["fact"]),
     }
+
+
+def _detail(text: str) -> dict[str, Any]:
+    """A fact; of a part of a merged account how much is in it, since that may be half a record."""
+    fact: dict[str, Any] = json.loads(text)
+    if (part := fact.get("part")) is not None:
+        fact["part"] = {name: len(in_it) for name, in_it in part.items() if name in PART_LISTS}
+    return fact
 
 
 def _lot(row: Mapping[str, Any]) -> dict[str, Any]:

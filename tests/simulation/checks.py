@@ -44,6 +44,7 @@ from shared.stream.records import recorded, source_of
 from shared.stream.service import Input, Recorded
 from tests.simulation.freeing import freed
 from tests.simulation.history import History, rows_of, set_aside, unforwarded
+from tests.simulation.merge_checks import merges_hold
 from tests.simulation.network import done
 from tests.simulation.nodes import FOLD_VERSION, LEDGER_ID, REDEEM, SERVICES
 from tests.simulation.outside import Seen, Violation
@@ -69,6 +70,7 @@ def check(history: History) -> None:
     _Ledger(history).walk(chain)
     rewards_hold(ledger.values(), history.databases[REDEEM].rows)
     transfers_hold(ledger.values(), history.databases[REDEEM].rows)
+    merges_hold(ledger.values(), history.databases[REDEEM].rows)
     for name in SERVICES:
         _rebuilt_equals_live(history, name)
     _answers_stand(history, ledger)

@@ -40,6 +40,7 @@ WITH_REWARDS = Load(
     purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, transfers=0, readers=0
 )
 WITH_TRANSFERS = Load(purchases=1, returns=0, redemptions=0, checkouts=0, rewards=0, transfers=6)
+WITH_MERGES = Load(purchases=4, returns=0, redemptions=2, checkouts=0, rewards=0, merges=2)
 BROKEN = (Violation, AssertionError, Stuck, LookupError, ValueError)
 """How a broken history shows: a check, an assertion of the ledger, no progress, a row not there."""
 
@@ -101,6 +102,7 @@ GUARDS = (
     Guard("account guard on cash off and holds", removals.cash_off_guard),
     Guard("account guard on rewards", removals.reward_guard),
     Guard("account guard on transfers", removals.transfer_guard, WITH_TRANSFERS),
+    Guard("what is said to a merged account goes on", removals.sent_on, WITH_MERGES),
     Guard("points only for a unit", removals.unit_taken, WITH_REWARDS),
     Guard("state of a claim", removals.claim_is_open, WITH_REWARDS),
     Guard("errands found in the rows", removals.errand_in_rows, WITH_REWARDS),

@@ -1,6 +1,6 @@
 """What is outside of the system: how much happens there, and what is remembered of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -58,10 +58,11 @@ class Load:
     def drawn(random: Random) -> "Load":
         """A short history's: a few of each, or none, all at once or one after the other.
 
-        Half of the histories have rewards, and these have some units in stock, or none.
+        Half of the histories have rewards, and these have some units in stock, or none. Those with
+        two readers have a merge: nothing more is drawn for it, so other seeds stay what they are.
         """
         rewards = random.choice((0, 0, 1, 2))
-        return Load(
+        drawn = Load(
             accounts=random.randint(1, 2),
             is_welcomed=random.random() < 0.8,
             purchases=random.choice((0, 1, 1)),
@@ -73,12 +74,12 @@ class Load:
             rewards=rewards,
             deliveries=random.randint(0, 2) if rewards else 0,
             transfers=random.choice((0, 0, 1)),
-            merges=random.choice((0, 0, 0, 1)),
             readers=random.choice((0, 0, 1, 2)),
             ticks=random.randint(0, 1),
             seconds=random.choice((1.0, 15.0)),
             together=random.random() < 0.5,
         )
+        return replace(drawn, merges=int(drawn.readers == 2))
 
 
 @dataclass

@@ -25,6 +25,7 @@ from shared.events.ids import Cause
 from shared.events.rewards import ConcludeReward
 from shared.events.topics import QUARANTINE
 from shared.ledger import cash_off, rewards, transferring
+from shared.ledger.account import Account
 from shared.ledger.claims import ClaimState
 from shared.ledger.covering import Short, allocate
 from shared.program import redemption
@@ -318,6 +319,11 @@ def reward_guard(removal: Removal) -> None:
 def transfer_guard(removal: Removal) -> None:
     """A transfer takes what there is, and pretends that it was enough."""
     removal.put(transferring, "allocate", _pretended)
+
+
+def sent_on(removal: Removal) -> None:
+    """A merged account decides on what is said to it, as if it were a member's still."""
+    removal.put(Account, "is_merged", property(lambda _: False))
 
 
 def unit_taken(removal: Removal) -> None:

@@ -61,6 +61,9 @@ async def test_what_was_in_both_is_in_one_at_once(system: System) -> None:
     assert answers.Balances.model_validate(merged).merged_into == "1"
     seen = await system.client.get(f"/v1/programs/shop/members/0/merges/{made.merge_id}")
     assert answers.MergeSeen.model_validate_json(seen.content).merge.status == "done"
+    told_parts = (await system.client.get("/v1/programs/shop/members/1/entries")).json()
+    in_parts = [entry["detail"].get("part", {}) for entry in told_parts["entries"]]
+    assert sum(part.get("lots", 0) for part in in_parts) == LOTS_IN_PARTS + 20
     assert (await merge(system, "0", "2", "same")).status_code == 422
 
 
