@@ -4,19 +4,15 @@ What is decided goes over the wire and into rows, so a test sees what a reader o
 """
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
 
 from services.earn.service import Earn
+from services.intake.decide import RECORDED
 from shared.chain.link import Head, genesis
-from shared.events.activity import (
-    ActivityRecorded,
-    PurchaseRecorded,
-    ReturnRecorded,
-    VoidRecorded,
-)
 from shared.events.base import account_key
+from shared.events.bought import in_normal_form
 from shared.events.facts import PointsEarned, ReturnAssessed
 from shared.events.ids import activity_cause, digest
 from shared.events.registry import encode
@@ -29,11 +25,6 @@ from shared.stream.service import Input, Recorded
 from shared.stream.store import Need, Row, Rows, Table
 
 PROGRAM = "shop"
-RECORDED: dict[type[Activity], type[ActivityRecorded]] = {
-    Purchase: PurchaseRecorded,
-    Return: ReturnRecorded,
-    Void: VoidRecorded,
-}
 
 
 def returned(
@@ -150,7 +141,8 @@ class Earnings:
 
 def _input(activity: Activity) -> Input:
     account = account_key(PROGRAM, activity.member)
-    recorded = RECORDED[type(activity)](account=account, activity=cast(Any, activity))
+    normal: Any = in_normal_form(activity) if isinstance(activity, Purchase) else activity
+    recorded = RECORDED[type(activity)](account=account, activity=normal)
     record = MemoryRecord("activity", 0, 0, 0, b"", encode(recorded), ())
     cause = activity_cause(account, activity)
     return Input(record, account, recorded, cause, digest(encode(activity)))

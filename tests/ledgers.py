@@ -14,6 +14,7 @@ from shared.chain.link import HASH, PREV, SEQ, TIME, Head, genesis, link
 from shared.events import registry
 from shared.events.activity import CustomActionRecorded, PurchaseRecorded, ReturnRecorded
 from shared.events.base import millis, split_account
+from shared.events.bought import in_normal_form
 from shared.events.commands import RedeemPoints, Tick
 from shared.events.ids import Cause, activity_cause, command_cause, digest, tick_cause
 from shared.events.topics import (
@@ -112,7 +113,7 @@ class MemoryLedger:
             currency="USD",
             lines=(PurchaseLine(line_id="1", sku="s", amount_minor=100 * dollars),),
         )
-        recorded = PurchaseRecorded(account=account, activity=purchase)
+        recorded = PurchaseRecorded(account=account, activity=in_normal_form(purchase))
         body = digest(registry.encode(purchase.model_copy(update={"occurred_at": START})))
         self.put(
             ACTIVITY.name,

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from shared.events.activity import ActivityRecorded, PurchaseRecorded
 from shared.events.base import split_account
 from shared.events.facts import Counted, PointsEarned, ReturnAssessed
-from shared.events.registry import TYPE_OF
+from shared.events.registry import first_type
 from shared.program.catalogue import Catalogue
 from shared.program.earning import counters as counters_of
 from shared.program.past import VISITS, Counter, Past
 from shared.stream.store import Lookup, Table
 
-PURCHASE = TYPE_OF[PurchaseRecorded]
+PURCHASE = first_type(PurchaseRecorded)
 VISIT = Counted(counter=VISITS.name, added="1")
 _SEPARATOR = "\x1f"
 """Between the parts of a key: no identifier holds a control character."""

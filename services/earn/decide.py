@@ -9,11 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from shared.events.activity import ActivityRecorded
-from shared.events.bought import written
+from shared.events.bought import Bought
 from shared.events.facts import ActivityRefused, DatedPoints, PointsEarned
 from shared.events.ids import Cause, part_id
-from shared.events.registry import TYPE_OF
-from shared.events.upstream import Purchase
+from shared.events.registry import first_type
 from shared.program.earning import Award, OutOfRange, Rewarded, award, counters, rewards
 from shared.program.model import Program
 from shared.program.past import NOTHING, Counter, Past
@@ -65,19 +64,19 @@ def _earned(
 ) -> PointsEarned:
     """The fact of an award; of a purchase with what its returns are assessed on."""
     bought: dict[str, Any] = {}
-    if isinstance(activity, Purchase):
+    if isinstance(activity, Bought):
         bought = {
             "store": activity.store,
             "receipt_id": activity.receipt_id,
             "money": activity.currency,
             "channel": activity.channel,
-            "lines": tuple([written(line) for line in activity.lines]),
+            "lines": activity.lines,
             "payments": activity.payments,
         }
     return PointsEarned(
         account=recorded.account,
         award_id=cause.id,
-        activity_type=TYPE_OF[type(recorded)],
+        activity_type=first_type(type(recorded)),
         source=activity.source,
         event_id=activity.event_id,
         brand=activity.brand,
@@ -114,7 +113,7 @@ def refused(recorded: ActivityRecorded, reason: StrEnum, detail: str) -> Activit
     """An activity of which nothing comes, and why."""
     return ActivityRefused(
         account=recorded.account,
-        activity_type=TYPE_OF[type(recorded)],
+        activity_type=first_type(type(recorded)),
         source=recorded.activity.source,
         event_id=recorded.activity.event_id,
         reason=reason.value,

@@ -13,7 +13,6 @@ from typing import NamedTuple, assert_never
 from uuid import UUID
 
 from services.earn.counters import added_by
-from shared.events.bought import purchase
 from shared.events.facts import (
     Counted,
     EarnedIn,
@@ -101,7 +100,7 @@ def assess(
 
     `program` is the version that the award names; None if it is not published.
     """
-    bought = purchase(earned)
+    bought = kept.purchase(earned)
     if back.everything:
         left = kept.everything_left(bought, CameBack.with_all(before))
         back = back.model_copy(update={"lines": left})

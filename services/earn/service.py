@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from services.earn import enrolments
 from services.earn.activations import about, activated, is_awaited
 from services.earn.counters import COUNTED, OF_ACCOUNT, of_facts, of_inputs
@@ -64,16 +62,16 @@ class Earn:
         """An activity that intake forwarded."""
         named = dict(record.headers)
         wire_type = named.get("ce_type", b"").decode("utf-8", "replace")
-        model = registry.ACTIVITY.get(wire_type)
-        if model is None:
+        if registry.newest_type(wire_type) not in registry.ACTIVITY:
             return Unreadable(Reason.UNKNOWN_TYPE, f"{wire_type!r} is no activity")
         body = named.get("body")
         if body is None:
             return Unreadable(Reason.INVALID, "the header `body` is missing")
         try:
-            recorded = model.model_validate_json(record.value or b"")
-        except ValidationError as error:
+            recorded = registry.decode(wire_type, record.value or b"")
+        except ValueError as error:
             return Unreadable(Reason.INVALID, str(error))
+        assert isinstance(recorded, ActivityRecorded)
         cause = activity_cause(recorded.account, recorded.activity)
         return Input(record, recorded.account, recorded, cause, body)
 

@@ -16,10 +16,28 @@ from pydantic import ValidationError
 from services.intake import strict_json
 from services.intake.refusal import Refused, of_faults, shown
 from shared.events import ids, registry
+from shared.events.activity import (
+    ActivityRecorded,
+    CustomActionRecorded,
+    PurchaseRecorded,
+    ReferralRecorded,
+    ReturnRecorded,
+    ReviewRecorded,
+    VoidRecorded,
+)
 from shared.events.base import RESERVED, instant, is_reserved, millis
+from shared.events.bought import in_normal_form
 from shared.events.quarantine import Reason
 from shared.events.topics import DAY_MS, PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
-from shared.events.upstream import Activity, CustomAction, Purchase, Return, Void
+from shared.events.upstream import (
+    Activity,
+    CustomAction,
+    Purchase,
+    Referral,
+    Return,
+    Review,
+    Void,
+)
 
 AHEAD_MS_MAX = DAY_MS
 """How far an event may lie ahead of the broker's time of its record: clocks of shops go wrong."""
@@ -31,11 +49,15 @@ NATURAL: Mapping[str, str] = {
     REFERRALS.name: "retail.referral.v1",
 }
 """The type of a body that names none, by topic."""
-RECORDED: Mapping[type[Activity], str] = {
-    model.model_fields["activity"].annotation: name  # type: ignore[misc]
-    for name, model in registry.ACTIVITY.items()
+RECORDED: Mapping[type[Activity], type[ActivityRecorded]] = {
+    Purchase: PurchaseRecorded,
+    Return: ReturnRecorded,
+    Void: VoidRecorded,
+    Review: ReviewRecorded,
+    Referral: ReferralRecorded,
+    CustomAction: CustomActionRecorded,
 }
-"""Upstream model -> wire type of the activity that it becomes."""
+"""Upstream model -> the activity that it becomes."""
 _CONTENT = b',"brand":'
 """Where the content begins in normal form: behind event id and source."""
 _FIELDS_SET = attrgetter("__pydantic_fields_set__")
@@ -46,7 +68,8 @@ _VERSION = re.compile(r"(?P<base>.+)\.v[0-9]+")
 class Recognised(NamedTuple):
     """An event in normal form.
 
-    `normal` is its JSON, `content` the digest of all but event id and source, `identities` are
+    `normal` is its JSON, `content` the digest of all but event id and source as upstream's contract
+    writes them, `identities` are
     digests of what it may be known by: of a purchase first the receipt, of all the event id.
     `returned` is the receipt that a return or void is of.
     """
@@ -232,11 +255,13 @@ def _recognised(activity: Activity) -> Recognised | Refused:
     if isinstance(activity, CustomAction):  # the same attributes in another order are the same
         ordered = dict(sorted(activity.attributes.items()))
         activity = activity.model_copy(update={"attributes": ordered})
-    wire_type = RECORDED[type(activity)]
-    normal = registry.encode(activity)
-    if len(normal) > RECORD_BYTES_MAX:
-        return Refused(Reason.TOO_LARGE, f"{len(normal)} bytes in normal form")
-    content = normal[normal.index(_CONTENT) :]  # no text holds a quote that has no backslash
+    recorded = RECORDED[type(activity)]
+    told = registry.encode(activity)
+    normal = registry.encode(in_normal_form(activity)) if isinstance(activity, Purchase) else told
+    if max(len(told), len(normal)) > RECORD_BYTES_MAX:
+        return Refused(Reason.TOO_LARGE, f"{max(len(told), len(normal))} bytes in normal form")
+    content = told[told.index(_CONTENT) :]  # no text holds a quote that has no backslash
+    named = registry.first_type(recorded).encode()
     event = f"event\0{activity.source}\0{activity.event_id}"
     identities: tuple[bytes, ...] = (ids.digest(event.encode()),)
     returned: bytes | None = None
@@ -247,7 +272,12 @@ def _recognised(activity: Activity) -> Recognised | Refused:
         else:
             returned = receipt
     return Recognised(
-        wire_type, activity, normal, ids.digest(wire_type.encode() + content), identities, returned
+        registry.TYPE_OF[recorded],
+        activity,
+        normal,
+        ids.digest(named + content),
+        identities,
+        returned,
     )
 
 

@@ -14,7 +14,6 @@ from uuid import UUID
 from pydantic import Field
 
 from services.query.answers import Answer, OfAccount
-from shared.events.bought import purchase
 from shared.events.facts import (
     DatedPoints,
     LineBack,
@@ -25,7 +24,7 @@ from shared.events.facts import (
     RuleShare,
 )
 from shared.events.registry import TYPE_OF
-from shared.program.kept import CameBack, split
+from shared.program.kept import CameBack, purchase, split
 
 
 class ReceiptState(StrEnum):

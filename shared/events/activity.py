@@ -1,11 +1,12 @@
 """What intake writes on `loyalty.activity.v1`: an upstream event in normal form, with its account.
 
-Normal form: validated, unknown fields left out. Written by intake, read by earn, tiers and
-referrals.
+Normal form: validated, unknown fields left out, lines of purchases as texts. Written by intake,
+read by earn, tiers and referrals.
 """
 
 from shared.events.base import AccountKey, Contract
-from shared.events.upstream import Activity, CustomAction, Purchase, Referral, Return, Review, Void
+from shared.events.bought import Bought
+from shared.events.upstream import Activity, CustomAction, Referral, Return, Review, Void
 
 
 class ActivityRecorded(Contract):
@@ -18,7 +19,7 @@ class ActivityRecorded(Contract):
 class PurchaseRecorded(ActivityRecorded):
     """A purchase of this account."""
 
-    activity: Purchase
+    activity: Bought
 
 
 class ReturnRecorded(ActivityRecorded):

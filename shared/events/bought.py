@@ -1,31 +1,68 @@
-"""A line of a purchase as one short text, so that a fact can keep all of them at little cost.
+"""A purchase in normal form: each of its lines as one short text.
 
 What a return takes back is decided on what was kept, and a fold reads nothing but facts: so an
-award keeps its purchase. Nine lines as models are 1,600 bytes, which everybody who reads an award
-would take apart; as texts they are 600, and only a return does. The fields are separated by tabs,
-which no identifier has, and those at the end that say nothing are left out.
+award keeps its purchase. Nine lines as models are 1,600 bytes, which everybody who reads them would
+take apart; as texts they are 600, which intake writes once, earn passes on, and only what reads
+lines takes apart. The fields are separated by tabs, which no identifier has, and those at the end
+that say nothing are left out.
 """
 
-from shared.events.base import LineKind
-from shared.events.facts import PointsEarned
-from shared.events.upstream import Purchase, PurchaseLine
+from typing import Annotated, Any, NamedTuple
 
-FIELDS = (
-    "line_id",
-    "sku",
-    "quantity",
-    "amount_minor",
-    "department",
-    "category",
-    "product_type",
-    "product_brand",
-    "tax_minor",
-    "discount_minor",
-    "kind",
-)
-"""In the order in which they stand; a further one goes behind them."""
+from pydantic import Field, StringConstraints
+
+from shared.events.base import LINES_MAX, PAYMENTS_MAX, Currency, Id, LineKind
+from shared.events.upstream import Activity, Payment, Purchase, PurchaseLine
+
+BoughtLine = Annotated[str, StringConstraints(max_length=2_000)]
+"""A line of a purchase as one text."""
 PRODUCT = LineKind.PRODUCT
-NUMBERS = frozenset({"quantity", "amount_minor", "tax_minor", "discount_minor"})
+NOTHING_SAID = ("",) * 7
+"""What a text has behind identity, pieces and money, if it says nothing there."""
+
+
+class Bought(Activity):
+    """A closed receipt, as our own messages carry it; see `shared.events.upstream.Purchase`."""
+
+    store: Id | None = None
+    channel: Id | None = None
+    receipt_id: Id
+    currency: Currency
+    lines: Annotated[tuple[BoughtLine, ...], Field(max_length=LINES_MAX)]
+    payments: Annotated[tuple[Payment, ...], Field(max_length=PAYMENTS_MAX)] = ()
+
+
+class Line(NamedTuple):
+    """A line as a text says it; a further field goes behind the others."""
+
+    line_id: str
+    sku: str
+    quantity: int
+    amount_minor: int
+    department: str | None = None
+    category: str | None = None
+    product_type: str | None = None
+    product_brand: str | None = None
+    tax_minor: int = 0
+    discount_minor: int = 0
+    kind: LineKind = PRODUCT
+
+
+def in_normal_form(purchase: Purchase) -> Bought:
+    """A purchase in normal form."""
+    return Bought(
+        event_id=purchase.event_id,
+        source=purchase.source,
+        brand=purchase.brand,
+        member=purchase.member,
+        occurred_at=purchase.occurred_at,
+        store=purchase.store,
+        channel=purchase.channel,
+        receipt_id=purchase.receipt_id,
+        currency=purchase.currency,
+        lines=tuple([written(line) for line in purchase.lines]),
+        payments=purchase.payments,
+    )
 
 
 def written(line: PurchaseLine) -> str:
@@ -41,28 +78,29 @@ def written(line: PurchaseLine) -> str:
     return text.rstrip("\t")
 
 
-def read(text: str) -> PurchaseLine:
+def read(text: str) -> Line:
     """The line that was written. Raises ValueError for a text that `written` did not make."""
-    found = dict(zip(FIELDS, text.split("\t"), strict=False))
-    return PurchaseLine.model_validate(
-        {name: int(value) if name in NUMBERS else value for name, value in found.items() if value}
+    line_id, sku, quantity, amount, *others = text.split("\t")
+    department, category, product_type, product_brand, tax, discount, kind = (
+        *others,
+        *NOTHING_SAID[len(others) :],
+    )
+    return Line(
+        line_id,
+        sku,
+        int(quantity),
+        int(amount),
+        department or None,
+        category or None,
+        product_type or None,
+        product_brand or None,
+        int(tax or 0),
+        int(discount or 0),
+        LineKind(kind) if kind else PRODUCT,
     )
 
 
-def purchase(award: PointsEarned) -> Purchase:
-    """The purchase that an award was made for."""
-    assert award.receipt_id is not None
-    assert award.money is not None
-    return Purchase(
-        event_id=award.event_id,
-        source=award.source,
-        brand=award.brand,
-        member=award.account.partition(":")[2],
-        occurred_at=award.occurred_at,
-        store=award.store,
-        channel=award.channel,
-        receipt_id=award.receipt_id,
-        currency=award.money,
-        lines=tuple(map(read, award.lines)),
-        payments=award.payments,
-    )
+def with_texts(data: dict[str, Any]) -> dict[str, Any]:
+    """The first version of a recorded purchase, whose lines were objects, as the second."""
+    texts = [written(PurchaseLine.model_validate(line)) for line in data["activity"]["lines"]]
+    return {**data, "activity": {**data["activity"], "lines": texts}}

@@ -23,6 +23,7 @@ from shared.events.base import (
     Slug,
     Version,
 )
+from shared.events.bought import BoughtLine
 from shared.events.upstream import Payment
 
 EXACT_PATTERN = r"^[0-9]+(/[1-9][0-9]*)?$"
@@ -30,8 +31,6 @@ ExactPoints = Annotated[str, StringConstraints(pattern=EXACT_PATTERN)]
 """A number of points before rounding, as an exact fraction: ``349/100``."""
 ExactChange = Annotated[str, StringConstraints(pattern="^-?" + EXACT_PATTERN.removeprefix("^"))]
 """What is added to a counter, exact; below zero for what is taken back."""
-BoughtLine = Annotated[str, StringConstraints(max_length=2_000)]
-"""A line of a purchase as one text; see `shared.events.bought`."""
 
 
 class Opened(Contract):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.events.base import millis
+from shared.events.bought import Bought
 from shared.events.commands import Tick
 from shared.events.upstream import Activity, Purchase
 
@@ -40,7 +41,7 @@ def named(text: str) -> UUID:
 
 def activity_cause(account: str, activity: Activity) -> Cause:
     """A purchase is (brand, receipt id); any other activity is (source, event id)."""
-    if isinstance(activity, Purchase):
+    if isinstance(activity, Bought | Purchase):
         return receipt_cause(account, activity.brand, activity.receipt_id)
     return cause("activity", account, activity.source, activity.event_id)
 

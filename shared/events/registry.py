@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from shared.events import (
     activity,
+    bought,
     commands,
     facts,
     merges,
@@ -31,7 +32,7 @@ UPSTREAM: Mapping[str, type[upstream.Activity]] = {
 }
 
 ACTIVITY: Mapping[str, type[activity.ActivityRecorded]] = {
-    "loyalty.activity.purchase.v1": activity.PurchaseRecorded,
+    "loyalty.activity.purchase.v2": activity.PurchaseRecorded,
     "loyalty.activity.return.v1": activity.ReturnRecorded,
     "loyalty.activity.void.v1": activity.VoidRecorded,
     "loyalty.activity.review.v1": activity.ReviewRecorded,
@@ -125,7 +126,9 @@ WIRE: Mapping[str, type[BaseModel]] = {**UPSTREAM, **ACTIVITY, **COMMANDS, **FAC
 TYPE_OF: Mapping[type[BaseModel], str] = {model: name for name, model in WIRE.items()}
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
-UPCASTS: Mapping[str, tuple[str, Upcast]] = {}
+UPCASTS: Mapping[str, tuple[str, Upcast]] = {
+    "loyalty.activity.purchase.v1": ("loyalty.activity.purchase.v2", bought.with_texts),
+}
 """Retired wire type -> (its successor, how its data becomes the successor's)."""
 
 
@@ -133,10 +136,28 @@ class UnknownType(ValueError):
     """A wire type that this version of the code does not know."""
 
 
+_BEFORE: Mapping[str, str] = {newer: older for older, (newer, _) in UPCASTS.items()}
+
+
+def first_type(model: type[BaseModel]) -> str:
+    """The wire type of a message's first version: facts and digests name it by that, for ever."""
+    name = TYPE_OF[model]
+    while name in _BEFORE:
+        name = _BEFORE[name]
+    return name
+
+
+def newest_type(wire_type: str) -> str:
+    """The wire type as which a message of this type is read."""
+    while wire_type in UPCASTS:
+        wire_type, _ = UPCASTS[wire_type]
+    return wire_type
+
+
 def decode(wire_type: str, value: bytes) -> BaseModel:
     """The message in `value`, upcast to its newest version.
 
-    Raises UnknownType for a type that is not registered, pydantic's ValidationError for a bad body.
+    Raises UnknownType for a type that is not registered, ValueError for a bad body.
     """
     model = WIRE.get(wire_type)
     if model is not None:
@@ -146,7 +167,10 @@ def decode(wire_type: str, value: bytes) -> BaseModel:
     data = json.loads(value)
     while wire_type in UPCASTS:
         wire_type, upcast = UPCASTS[wire_type]
-        data = upcast(data)
+        try:
+            data = upcast(data)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"cannot be read as {wire_type}: {error!r}") from error
     return WIRE[wire_type].model_validate_json(json.dumps(data))
 
 

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from shared.events.upstream import Activity, Purchase
+from shared.events.bought import Bought, Line, read
+from shared.events.upstream import Activity
 from shared.program.calendar import end_of_when, start_of
 from shared.program.moments import WEEKDAYS, Span, Timeline, day_of_year, days_of, minutes_of
 from shared.program.past import VISITS, Past
@@ -47,12 +48,12 @@ class Circumstance:
     @property
     def store(self) -> str | None:
         """The store of a purchase."""
-        return self.activity.store if isinstance(self.activity, Purchase) else None
+        return self.activity.store if isinstance(self.activity, Bought) else None
 
     @property
     def channel(self) -> str | None:
         """The channel of a purchase."""
-        return self.activity.channel if isinstance(self.activity, Purchase) else None
+        return self.activity.channel if isinstance(self.activity, Bought) else None
 
     @property
     def weekday(self) -> str:
@@ -64,10 +65,19 @@ class Circumstance:
         """The member's tier, if one is known."""
         return self.past.tier
 
+    @cached_property
+    def lines(self) -> list[Line]:
+        """The lines of a purchase, taken apart."""
+        return (
+            [read(text) for text in self.activity.lines]
+            if isinstance(self.activity, Bought)
+            else []
+        )
+
     @property
     def payment_method(self) -> set[str]:
         """How a purchase was paid."""
-        payments = self.activity.payments if isinstance(self.activity, Purchase) else ()
+        payments = self.activity.payments if isinstance(self.activity, Bought) else ()
         return {payment.method for payment in payments if payment.amount_minor}
 
     @property

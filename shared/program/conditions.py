@@ -7,7 +7,8 @@ names is computed. All numbers are whole.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from shared.events.upstream import CustomAction, Purchase, PurchaseLine, Review
+from shared.events.bought import Bought
+from shared.events.upstream import CustomAction, Review
 from shared.program.actions import name_of
 from shared.program.cel import Condition, condition
 from shared.program.circumstances import Circumstance
@@ -52,24 +53,20 @@ def asks_for_visits(rule: Rule) -> bool:
     return "member.visits" in condition(rule.match.when, about).names
 
 
-def _lines(at: Circumstance) -> Sequence[PurchaseLine]:
-    return at.activity.lines if isinstance(at.activity, Purchase) else ()
-
-
 def _sum(field: str, at: Circumstance) -> int:
-    return sum(getattr(line, field) for line in _lines(at))
+    return sum(getattr(line, field) for line in at.lines)
 
 
 def _all(field: str, at: Circumstance) -> list[str]:
-    return sorted({value for line in _lines(at) if (value := getattr(line, field)) is not None})
+    return sorted({value for line in at.lines if (value := getattr(line, field)) is not None})
 
 
 def _by(field: str, at: Circumstance) -> dict[str, int]:
-    return _added((getattr(line, field), line.amount_minor) for line in _lines(at))
+    return _added((getattr(line, field), line.amount_minor) for line in at.lines)
 
 
 def _by_payment_method(at: Circumstance) -> dict[str, int]:
-    payments = at.activity.payments if isinstance(at.activity, Purchase) else ()
+    payments = at.activity.payments if isinstance(at.activity, Bought) else ()
     return _added((payment.method, payment.amount_minor) for payment in payments)
 
 

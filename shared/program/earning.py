@@ -14,6 +14,7 @@ from operator import or_
 from typing import NamedTuple
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
+from shared.events.bought import Bought, in_normal_form
 from shared.events.facts import (
     Awaits,
     CapReached,
@@ -43,7 +44,7 @@ from shared.program.terms import Act
 
 PROGRAMS_PREPARED_MAX = 256
 
-Rewarded = Purchase | Review | CustomAction
+Rewarded = Bought | Review | CustomAction
 """What an award can be for."""
 Rated = Mapping[int, Base | None]
 """Tiered rules at the rate that counts; None below the first one."""
@@ -84,8 +85,12 @@ class OutOfRange(NamedTuple):
     detail: str
 
 
-def award(program: Program, activity: Rewarded, past: Past = NOTHING) -> Award | OutOfRange:
+def award(
+    program: Program, activity: Rewarded | Purchase, past: Past = NOTHING
+) -> Award | OutOfRange:
     """What `activity` is worth under this version of the program, for a member with this past."""
+    if isinstance(activity, Purchase):
+        activity = in_normal_form(activity)
     return _prepared(program).award(activity, past)
 
 
@@ -94,7 +99,7 @@ def rewards(program: Program, activity: Activity) -> bool:
 
     A sign-up is taken without: the member is enrolled by it.
     """
-    if isinstance(activity, Purchase) or enrolment.is_sign_up(activity):
+    if isinstance(activity, Bought | Purchase) or enrolment.is_sign_up(activity):
         return True
     return bool(_prepared(program).about(activity))
 
@@ -182,7 +187,7 @@ class _Prepared:
     def _worth(self, at: Circumstance) -> Award | OutOfRange:
         """Which rules hold, what they read, what that gives."""
         activity, past = at.activity, at.past
-        if isinstance(activity, Purchase):
+        if isinstance(activity, Bought):
             outcome = self._of_purchase(activity, at)
         else:
             asked = self._actions.about(activity)
@@ -203,18 +208,18 @@ class _Prepared:
         groups, parts, aside = self._alone.settle(groups, parts_of)
         return self._closed(at, groups, parts, outcome._replace(aside=aside))
 
-    def _of_purchase(self, purchase: Purchase, at: Circumstance) -> Outcome:
+    def _of_purchase(self, purchase: Bought, at: Circumstance) -> Outcome:
         asked, is_ours = self._of_purchases, purchase.currency == self._money
         effective = self._in_effect(asked, purchase) if is_ours else 0
-        found = self._matching.purchase(purchase, at, effective)
-        share = self._share(purchase)
+        found = self._matching.purchase(at, purchase.lines, effective)
+        share = self._share(purchase, at)
         return Outcome(asked, effective, found, share, self._stages.base, not is_ours)
 
     def _in_effect(self, asked: int, activity: Activity) -> int:
         """The rules that hold at the time of the activity."""
         return asked if self._timeline is None else asked & self._timeline.at(activity.occurred_at)
 
-    def _share(self, purchase: Purchase) -> Share:
+    def _share(self, purchase: Bought, at: Circumstance) -> Share:
         """The part of the money that was not paid with points, where that part earns nothing."""
         methods = self._points_methods
         if not purchase.payments or not methods:
@@ -222,7 +227,7 @@ class _Prepared:
         paid = sum([p.amount_minor for p in purchase.payments if p.method in methods])
         if not paid:
             return WHOLE
-        total = sum([line.amount_minor + line.tax_minor for line in purchase.lines])
+        total = sum([line.amount_minor + line.tax_minor for line in at.lines])
         return Fraction(max(total - paid, 0), total).as_integer_ratio() if total else WHOLE
 
     def _parts(
@@ -289,7 +294,7 @@ class _Prepared:
     def _extension(self, at: Circumstance, points: int, outcome: Outcome) -> Extension | None:
         """Until when the activity extends points that the member has, and as which act."""
         acts = {Act.EARNING} if points else set()
-        if isinstance(at.activity, Purchase):
+        if isinstance(at.activity, Bought):
             acts.add(Act.PURCHASE)
         elif outcome.asked:
             acts.add(Act.ACTION)

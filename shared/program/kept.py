@@ -8,7 +8,8 @@ line come back with its money, in proportion. Knows no program and no points.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
 
-from shared.events.facts import LineBack, ReturnAssessed, ReturnWaiting
+from shared.events.bought import read
+from shared.events.facts import LineBack, PointsEarned, ReturnAssessed, ReturnWaiting
 from shared.events.upstream import Payment, Purchase, PurchaseLine
 
 
@@ -59,6 +60,25 @@ class CameBack(NamedTuple):
             if not back.refunds:
                 unsaid_minor += sum(line.amount_minor for line in back.lines)
         return cls(lines, refunds, unsaid_minor)
+
+
+def purchase(award: PointsEarned) -> Purchase:
+    """The purchase that an award was made for."""
+    assert award.receipt_id is not None
+    assert award.money is not None
+    return Purchase(
+        event_id=award.event_id,
+        source=award.source,
+        brand=award.brand,
+        member=award.account.partition(":")[2],
+        occurred_at=award.occurred_at,
+        store=award.store,
+        channel=award.channel,
+        receipt_id=award.receipt_id,
+        currency=award.money,
+        lines=tuple(PurchaseLine(**read(text)._asdict()) for text in award.lines),
+        payments=award.payments,
+    )
 
 
 class Excess(NamedTuple):

@@ -6,23 +6,17 @@ Two sets of bits are kept apart, so that "nothing matched" and "what matched is 
 told: the lower half says that the lists of a rule match, the upper that no exclusion does.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.events.base import LineKind
-from shared.events.upstream import Purchase, PurchaseLine
+from shared.events.bought import Line, read
 from shared.program.circumstances import Circumstance, tests
 from shared.program.rules import PurchaseRule, Rule
 
 LINE_FIELDS = ("kind", "department", "category", "product_type", "product_brand", "sku")
-SIGNATURES_REMEMBERED_MAX = 4_096
-ALWAYS_READ = ("kind", "department")
-"""Fields whose table is made even if no rule names them: `attrgetter` gives a tuple from two on."""
-
-
-Signature = tuple[str | None, ...]
-"""What a line says in the fields that rules name."""
+LOOKS_REMEMBERED_MAX = 4_096
+"""How many different products, as lines describe them, are remembered with the rules that match."""
 
 
 class Table(NamedTuple):
@@ -60,17 +54,20 @@ class Matching:
         self._taxed = taxed
         self._counted = counted
         self._tests = tests(rules)
-        lines = [_table(rules, field) for field in LINE_FIELDS]
-        self._lines = [t for t in lines if t.bits or t.field in ALWAYS_READ]
-        self._signature = attrgetter(*(table.field for table in self._lines))
-        self._bits = _Remembered(self._bits_of)
+        tables = [_table(rules, field) for field in LINE_FIELDS]
+        self._lines = [table for table in tables if table.bits]
+        self._by_sku = any(table.field == "sku" for table in self._lines)
+        self._remembered: dict[str, int] = {}
 
-    def purchase(self, purchase: Purchase, at: Circumstance, rules: int) -> Found:
-        """What those of `rules` (bits) read that admit the circumstances of the purchase."""
+    def purchase(self, at: Circumstance, lines: Iterable[str], rules: int) -> Found:
+        """What those of `rules` (bits) read that admit the circumstances of the purchase.
+
+        `lines` are texts; see `shared.events.bought`.
+        """
         circumstances, rules = self._admitted(at, rules)
         found = Found([], circumstances, [])
         size = self._size
-        money, taxes, items = self._sums(purchase.lines)
+        money, taxes, items = self._sums(lines)
         for bits, amount in money.items():
             found.lines.append(bits)
             if read := bits & (bits >> size) & rules:
@@ -93,42 +90,35 @@ class Matching:
             rules &= bits & (bits >> size)
         return circumstances, rules
 
-    def _bits_of(self, signature: Signature) -> int:
-        bits = self._all
-        for value, (_, table, otherwise) in zip(signature, self._lines, strict=True):
-            bits &= table.get(value, otherwise)
-        return bits
-
-    def _sums(
-        self, lines: Iterable[PurchaseLine]
-    ) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
+    def _sums(self, lines: Iterable[str]) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
         """Money, tax and pieces of lines that look the same to every rule."""
-        bits_of, signature = self._bits, self._signature
-        taxed, counted = self._taxed, self._counted
+        remembered, by_sku = self._remembered, self._by_sku
         money: dict[int, int] = {}
         taxes: dict[int, int] = {}
         items: dict[int, int] = {}
-        for line in lines:
-            bits = bits_of[signature(line)]
-            money[bits] = money.get(bits, 0) + line.amount_minor
-            if taxed:
-                taxes[bits] = taxes.get(bits, 0) + line.tax_minor
-            if counted:
-                items[bits] = items.get(bits, 0) + line.quantity
+        for text in lines:
+            _, sku, quantity, amount, *others = text.split("\t", 4)
+            look = others[0] if others else ""
+            if by_sku:
+                look = f"{sku}\t{look}"
+            bits = remembered.get(look)
+            if bits is None:
+                bits = self._remember(look, read(text))
+            money[bits] = money.get(bits, 0) + int(amount)
+            if self._taxed:
+                taxes[bits] = taxes.get(bits, 0) + read(text).tax_minor
+            if self._counted:
+                items[bits] = items.get(bits, 0) + int(quantity)
         return money, taxes, items
 
-
-class _Remembered(dict[Signature, int]):
-    """The bits of the signatures that were seen, up to a limit; quicker than `lru_cache`."""
-
-    def __init__(self, bits_of: Callable[[Signature], int]) -> None:
-        super().__init__()
-        self._bits_of = bits_of
-
-    def __missing__(self, signature: Signature) -> int:
-        if len(self) >= SIGNATURES_REMEMBERED_MAX:
-            self.clear()
-        self[signature] = bits = self._bits_of(signature)
+    def _remember(self, look: str, line: Line) -> int:
+        """The bits of lines that look like this one."""
+        if len(self._remembered) >= LOOKS_REMEMBERED_MAX:
+            self._remembered.clear()
+        bits = self._all
+        for field, table, otherwise in self._lines:
+            bits &= table.get(getattr(line, field), otherwise)
+        self._remembered[look] = bits
         return bits
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple, assert_never
 
+from shared.events.bought import Bought
 from shared.events.facts import CapReached, Counted, EarnedIn
-from shared.events.upstream import Purchase
 from shared.program.caps import Caps
 from shared.program.circumstances import Circumstance
 from shared.program.model import Program, Rounding
@@ -107,7 +107,7 @@ class _Summing:
         self.desired: dict[str, Fraction] = {}
         self.granted: dict[str, Fraction] = {}
         self.added = {f"money:{by.names[bit]}": read for bit, read in money.items()}
-        if isinstance(at.activity, Purchase):
+        if isinstance(at.activity, Bought):
             self.added[VISITS.name] = ONE
         for part in parts:
             self._add(part)

@@ -137,14 +137,6 @@ def test_c8_a_till_that_was_offline_sends_its_batch_twice(shop: Shop):
 # what comes back
 
 
-def test_c9_buying_and_returning_a_thousand_times_comes_to_nothing(shop: Shop):
-    with shop.at_once():
-        for _ in range(1_000):
-            shop.sells("ann", 1_000)
-            gives_back(shop, shop.receipt(), 1_000)
-    shop.has("ann", available=0, deficit=0, earned=10_000, clawed_back=10_000)
-
-
 def test_c10_a_return_does_not_spend_the_points_of_the_order_again(shop: Shop):
     shop.sells("ann", 10_000).redeems("ann", 60)
     paid = [{"method": "points", "amount_minor": 60}, {"method": "card", "amount_minor": 1_940}]

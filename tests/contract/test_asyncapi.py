@@ -277,7 +277,7 @@ def test_operations_are_the_writers_and_readers():
 
 def test_headers_of_an_event_are_as_they_are_written():
     headers = wire.context(
-        id="1", source="/intake", type="loyalty.activity.purchase.v1", subject="g:1", time_ms=0
+        id="1", source="/intake", type="loyalty.activity.purchase.v2", subject="g:1", time_ms=0
     )
     assert headers_fit("EventHeaders", headers)
     for name in CONTEXT:

@@ -24,6 +24,7 @@ from services.redeem.service import cause_of
 from shared.chain.link import Head, link
 from shared.events.activity import CustomActionRecorded, PurchaseRecorded, ReturnRecorded
 from shared.events.base import split_account
+from shared.events.bought import in_normal_form
 from shared.events.commands import (
     AdjustPoints,
     CancelRedemption,
@@ -313,7 +314,7 @@ def bought(number: int, members: int = 12) -> tuple[str, Outgoing]:
         currency="USD",
         lines=(PurchaseLine(line_id="1", sku="s", amount_minor=100 * (1 + number % 9)),),
     )
-    recorded = PurchaseRecorded(account=account, activity=purchase)
+    recorded = PurchaseRecorded(account=account, activity=in_normal_form(purchase))
     cause = activity_cause(account, purchase)
     return account, message(recorded, cause, account, digest(b"%d" % number))
 

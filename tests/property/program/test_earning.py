@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from services.earn.decide import decide
 from shared.events.activity import PurchaseRecorded
+from shared.events.bought import in_normal_form
 from shared.events.facts import PointsEarned
 from shared.events.ids import activity_cause
 from shared.events.upstream import Purchase, PurchaseLine
@@ -216,7 +217,7 @@ def test_5_every_rule_is_explained(program, purchase):
 @settings(deadline=None)
 @given(programs, receipts)
 def test_6_the_award_is_the_preview(program, purchase):
-    recorded = PurchaseRecorded(account="shop:jo", activity=purchase)
+    recorded = PurchaseRecorded(account="shop:jo", activity=in_normal_form(purchase))
     cause = activity_cause(recorded.account, purchase)
     fact = decide(recorded, program, cause)
     assert isinstance(fact, PointsEarned)

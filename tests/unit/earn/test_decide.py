@@ -16,6 +16,7 @@ from shared.events.activity import (
     ReviewRecorded,
 )
 from shared.events.base import AMOUNT_MINOR_MAX
+from shared.events.bought import in_normal_form
 from shared.events.facts import ActivityRefused, PointsEarned, RuleMissed, RuleShare
 from shared.events.ids import activity_cause, part_id
 from shared.events.upstream import CustomAction, Purchase, Referral, Return, Review
@@ -34,7 +35,7 @@ WHO = {
 
 
 def purchased(purchase: Purchase) -> PurchaseRecorded:
-    return PurchaseRecorded(account=ACCOUNT, activity=purchase)
+    return PurchaseRecorded(account=ACCOUNT, activity=in_normal_form(purchase))
 
 
 def decided(recorded: ActivityRecorded, rules: Program | None) -> PointsEarned | ActivityRefused:

@@ -18,8 +18,10 @@ from services.intake.refusal import Refused
 from services.intake.strict_json import NESTING_MAX, load
 from shared.events import registry
 from shared.events.base import LINES_MAX, instant
+from shared.events.bought import in_normal_form
 from shared.events.quarantine import DETAIL_LENGTH_MAX
 from shared.events.topics import PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
+from shared.events.upstream import Purchase
 from tests.strategies.poison import (
     ARRIVED_MS,
     BINARY,
@@ -77,12 +79,12 @@ def test_the_same_purchase_has_one_normal_form_however_it_is_written(value, head
 @pytest.mark.parametrize(
     ("topic", "wire_type", "body"),
     [
-        (PURCHASES, "loyalty.activity.purchase.v1", {}),
+        (PURCHASES, "loyalty.activity.purchase.v2", {}),
         (REVIEWS, "loyalty.activity.review.v1", {"rating": 80}),
         (REFERRALS, "loyalty.activity.referral.v1", {"advocate": "7"}),
         (PURCHASES, "loyalty.activity.return.v1", {"type": "retail.return.v1"}),
         (PURCHASES, "loyalty.activity.void.v1", {"type": "retail.void.v1"}),
-        (REVIEWS, "loyalty.activity.purchase.v1", {"type": "retail.purchase.v1"}),
+        (REVIEWS, "loyalty.activity.purchase.v2", {"type": "retail.purchase.v1"}),
         (
             REVIEWS,
             "loyalty.activity.custom-action.v1",
@@ -96,7 +98,8 @@ def test_a_body_that_names_no_type_is_of_the_topics_own(topic, wire_type, body):
 
 def test_the_normal_form_is_the_contracts_encoding():
     said = take(encoded(purchase()))
-    assert said.normal == registry.encode(said.activity)
+    assert isinstance(said.activity, Purchase)
+    assert said.normal == registry.encode(in_normal_form(said.activity))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,9 @@ def test_a_time_up_to_the_tolerance_ahead_is_taken(ms, is_taken):
 
 
 def test_limits_themselves_are_taken():
-    assert take(encoded(purchase(lines=[line()] * LINES_MAX))).normal.count(b'"sku"') == LINES_MAX
+    longest = take(encoded(purchase(lines=[line()] * LINES_MAX))).activity
+    assert isinstance(longest, Purchase)
+    assert len(longest.lines) == LINES_MAX
     full = encoded(purchase(note="@"))
     take(full.replace(b"@", b"x" * (RECORD_BYTES_MAX - len(full) + 1)))
     take(full.replace(b'"@"', b"[" * (NESTING_MAX - 1) + b"]" * (NESTING_MAX - 1)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.upstream import Review
+from shared.events.upstream import Purchase, Review
 from shared.program.earning import Award, OutOfRange, Rewarded, award
 from shared.program.past import Past
 from tests.receipts import BASE, program, receipt
@@ -15,7 +15,7 @@ YEARLY = {"expiry": {"anniversary": True}}
 DAY = date(2026, 3, 3)
 
 
-def worth(rules: Any, activity: Rewarded, enrolled_on: date | None = None) -> Award:
+def worth(rules: Any, activity: Rewarded | Purchase, enrolled_on: date | None = None) -> Award:
     found = award(rules, activity, Past(enrolled_on=enrolled_on))
     assert isinstance(found, Award)
     return found
@@ -105,7 +105,7 @@ def test_what_is_known_is_not_told_anew():
 
 
 @pytest.mark.parametrize("activity", [receipt(1_000), action("run")])
-def test_where_no_date_goes_by_it_nobody_is_enrolled(activity: Rewarded):
+def test_where_no_date_goes_by_it_nobody_is_enrolled(activity: Rewarded | Purchase):
     run = {"rule": "run", "kind": "action", "actions": ["run"], "points": 5}
     found = worth(program(BASE, run, expiry={"after": "1Y"}), activity, DAY)
     assert found.enrolled_on is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.upstream import CustomAction, Review
+from shared.events.upstream import CustomAction, Purchase, Review
 from shared.program.earning import Award, Rewarded, award, rewards
 from tests.receipts import BASE, earned, line, program, receipt
 
@@ -39,7 +39,7 @@ def action(name: str, **attributes: Any) -> CustomAction:
     return CustomAction.model_validate({**WHO, "action": name, "attributes": attributes})
 
 
-def worth(rules: Any, activity: Rewarded) -> Award:
+def worth(rules: Any, activity: Rewarded | Purchase) -> Award:
     found = award(rules, activity)
     assert isinstance(found, Award)
     return found
