@@ -93,6 +93,7 @@ class Matching:
     def _sums(self, lines: Iterable[str]) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
         """Money, tax and pieces of lines that look the same to every rule."""
         remembered, by_sku = self._remembered, self._by_sku
+        taxed, counted = self._taxed, self._counted
         money: dict[int, int] = {}
         taxes: dict[int, int] = {}
         items: dict[int, int] = {}
@@ -105,9 +106,9 @@ class Matching:
             if bits is None:
                 bits = self._remember(look, read(text))
             money[bits] = money.get(bits, 0) + int(amount)
-            if self._taxed:
+            if taxed:
                 taxes[bits] = taxes.get(bits, 0) + read(text).tax_minor
-            if self._counted:
+            if counted:
                 items[bits] = items.get(bits, 0) + int(quantity)
         return money, taxes, items
 
