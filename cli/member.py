@@ -35,6 +35,8 @@ async def ask(client: httpx.AsyncClient, program: str, member: str) -> int:
     entries = await read(client, f"{path}/entries", {**seen, "limit": str(ENTRIES_MAX)})
     told = console()
     told.print(f"{program} {member}, as of {balances['as_of']}")
+    if (into := balances["merged_into"]) is not None:
+        told.print(f"merged into {into}, who has the points: tessera member show {program} {into}")
     told.print(_balances(balances))
     told.print(_lots(lots))
     told.print(_entries(entries))

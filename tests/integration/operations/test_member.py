@@ -1,6 +1,7 @@
 """A member, and rewards, as `tessera` prints them, from the API on the filled installation."""
 
 import asyncpg
+import httpx
 import pytest
 
 from cli.catalogue import listed
@@ -24,6 +25,20 @@ async def test_balances_lots_and_entries_are_shown(
     assert "r3" in said
     assert "points.redeemed -3" in said
     assert "redemption.refused " in said
+
+
+async def test_a_merged_member_is_told_where_the_points_are(world: World, capsys):
+    async with running(world.settings) as client:
+
+        async def merged(request: httpx.Request) -> httpx.Response:
+            told = (await client.get(request.url.path)).json()
+            return httpx.Response(200, json={**told, "merged_into": "jo"})
+
+        async with httpx.AsyncClient(
+            transport=httpx.MockTransport(merged), base_url="http://api"
+        ) as api:
+            assert await ask(api, "shop", "3") == 0
+    assert "tessera member show shop jo" in capsys.readouterr().out
 
 
 async def test_a_member_without_an_account_is_said_to_have_none(world: World):
