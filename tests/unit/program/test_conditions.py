@@ -75,6 +75,7 @@ def test_a_rule_gives_points_only_if_its_condition_holds(when: str, holds: bool)
         (Review.model_validate({**WHO, "rating": 4}), "review.rating >= 4", 5),
         (Review.model_validate({**WHO, "rating": 3}), "review.rating >= 4", 0),
         (Review.model_validate(WHO), "review.rating >= 0", 0),
+        (Review.model_validate(WHO), "review.rating == -1 && review.sku == ''", 5),
         (Review.model_validate({**WHO, "sku": "x"}), "review.sku == 'x'", 5),
         (action("ran", metres=10, place="park", alone=True),
          "action.number.metres > 9 && action.text.place == 'park' && action.flag.alone", 5),
@@ -157,3 +158,16 @@ def test_two_rules_with_one_condition_and_one_with_another():
         {"rule": "poor", "kind": "fixed", "points": 3, **poor},
     )
     assert [worth(rules, receipt(amount)).points for amount in (999, 1_000)] == [3, 20]
+
+
+def test_of_several_conditions_each_is_judged_for_its_own_rules():
+    def rule(name: str, when: str) -> dict[str, Any]:
+        return {"rule": name, "kind": "fixed", "points": 5, "match": {"when": when}}
+
+    conditions = {"poor": "purchase.total_minor < 5", "late": "time.hour > 22", "any": "true"}
+    found = worth(program(*(rule(*each) for each in conditions.items())), receipt(100))
+    assert [share.rule for share in found.breakdown] == ["any"]
+    assert [(missed.rule, missed.reason) for missed in found.why_not] == [
+        ("poor", "condition_not_met"),
+        ("late", "condition_not_met"),
+    ]

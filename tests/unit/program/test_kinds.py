@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.events.facts import RuleShare
 from shared.events.upstream import CustomAction, Purchase, Review
 from shared.program.earning import Award, Rewarded, award, rewards
 from tests.receipts import BASE, earned, line, program, receipt
@@ -194,6 +195,8 @@ def test_rules_that_stand_alone_do_not_touch_another_currency():
         ([RUN], action("ran", metres=5_200), 50),
         ([RUN], action("ran", metres=999), 0),
         ([RUN], action("ran", metres=-5), 0),
+        ([{**RUN, "per": {"attribute": "metres"}}], action("ran", metres=1), 10),
+        ([{**REVIEW, "per": {"attribute": "rating"}}], Review.model_validate(WHO), 0),
         ([RUN], action("ran", metres="far"), 0),
         ([RUN], action("ran", metres=True), 0),
         ([RUN], action("ran"), 0),
@@ -232,3 +235,18 @@ def test_a_program_of_many_rules_tells_of_the_nearest_ones_why_not():
     late = {**BASE, "rule": "late", "match": {"hours": ["13:00-14:00"]}}
     assert misses(earned(program(*many, late), receipt(100))) == {"late": "other_time"}
     assert len(earned(program(*many), receipt(line(100, sku="x"))).why_not) == 10
+
+
+@pytest.mark.parametrize(("steps", "exact"), [("whole_steps", "50"), ("linear", "52")])
+def test_an_action_tells_what_it_has_counted_and_reads_no_money(steps: str, exact: str):
+    rule = {**RUN, "per": {**RUN["per"], "steps": steps}}
+    assert worth(program(rule), action("ran", metres=5_200)).breakdown == (
+        RuleShare(rule="run", basis_minor=0, exact=exact, count=5_200),
+    )
+    plain = worth(program({**RUN, "per": None}), action("ran", metres=5_200))
+    assert plain.breakdown == (RuleShare(rule="run", basis_minor=0, exact="10"),)
+
+
+def test_a_number_of_nothing_is_no_step():
+    linear = {**RUN, "per": {**RUN["per"], "steps": "linear"}}
+    assert worth(program(linear), action("ran", metres=0)).breakdown == ()
