@@ -148,6 +148,25 @@ def test_visits_are_asked_for_where_a_rule_is_about_them(match: dict[str, Any], 
     assert asked == ([Counter("visits")] if asks else [])
 
 
+def test_a_cap_that_is_just_reached_has_clipped_nothing():
+    cap = {"per": "transaction", "points": 20}
+    found = worth(capped({**BASE, "caps": [cap]}, caps=[cap]), 2_000)
+    assert (found.points, found.caps, found.breakdown[0].desired) == (20, (), None)
+    over = worth(capped({**BASE, "caps": [{**cap, "points": 15}]}), 2_000)
+    assert [(each.limit, each.over) for each in over.caps] == [(15, "5")]
+
+
+def test_a_rule_whose_cap_leaves_nothing_has_not_given_once_more():
+    caps = [{"per": "day", "points": 5}, {"per": "lifetime", "times": 2}]
+    noons = [(100, f"2026-03-0{day}T12:00:00Z") for day in (3, 3, 4, 5)]
+    assert history(capped({**BONUS, "caps": caps}), *noons) == [
+        (5, None),
+        (0, 5),
+        (5, None),
+        (0, None),
+    ]
+
+
 def test_a_rule_that_gave_nothing_has_not_been_used():
     rules = capped(
         {**BONUS, "match": {"sku": ["x"]}, "caps": [{"per": "lifetime", "times": 1}]}, BASE

@@ -250,3 +250,20 @@ def test_an_action_tells_what_it_has_counted_and_reads_no_money(steps: str, exac
 def test_a_number_of_nothing_is_no_step():
     linear = {**RUN, "per": {**RUN["per"], "steps": "linear"}}
     assert worth(program(linear), action("ran", metres=0)).breakdown == ()
+
+
+def test_in_each_currency_another_rule_may_stand_alone():
+    alone = {"kind": "fixed", "stackable": False}
+    stamps = {"currency": "stamps"}
+    rules = program(
+        *(BASE, {**BASE, **stamps, "rule": "stamp"}),
+        {**alone, "rule": "gift", "points": 7},
+        {**alone, **stamps, "rule": "card", "points": 3},
+        currencies=[
+            {"currency": "points", "spendable": True},
+            {"currency": "stamps", "spendable": False},
+        ],
+    )
+    found = worth(rules, receipt(2_000))
+    assert (found.points, [each.points for each in found.also]) == (7, [3])
+    assert [share.rule for share in found.breakdown] == ["gift", "card"]
