@@ -44,7 +44,9 @@ EVENTS_AT_ONCE = 20
 SPENDERS = 25
 """Shoppers that redeem, beside the savers: they may have too little."""
 REPEATED, TWICE_AT_ONCE, ANOTHER_BODY, POSTED = 0.08, 0.06, 0.04, 0.15
-HELD, REWARDED, GIVEN, MERGING = 0.15, 0.15, 0.15, 0.04
+HELD, REWARDED, GIVEN, MERGING = 0.15, 0.15, 0.2, 0.06
+LATELY_MERGED = 40
+"""Shoppers who are given most gifts: they are merged at some time, or were."""
 STRANGERS = 5
 """Members whom nobody has ever seen."""
 
@@ -136,8 +138,8 @@ class Callers:
         givers = [f"saver{number}" for number in range(GIVERS_FROM, SAVERS)]
         member = drawn.choice([*givers, *(f"m{number}" for number in range(SPENDERS))])
         strangers = [f"nobody{number}" for number in range(STRANGERS)]
-        shopper = f"m{drawn.randrange(SHOPPERS)}"
-        to = drawn.choice([drawn.choice(givers), shopper, shopper, drawn.choice(strangers)])
+        merged = [f"m{MERGED_FROM + drawn.randrange(LATELY_MERGED)}" for _ in range(2)]
+        to = drawn.choice([drawn.choice(givers), *merged, drawn.choice(strangers)])
         twice = drawn.random() < TWICE_AT_ONCE
         await self.exchanges.give(drawn, member, key, to, twice=twice)
 
