@@ -2,7 +2,6 @@
 
 import pytest
 
-from shared.events import registry
 from shared.events.base import account_key
 from shared.events.commands import HoldPoints
 from shared.events.facts import PointsCredited, PointsRedeemed, RefusalReason
@@ -23,11 +22,8 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
-from shared.events.topics import RECORD_BYTES_MAX
-from shared.ledger import moving
 from shared.ledger.account import Status
 from shared.ledger.merging import inner
-from shared.ledger.moving import UNITS_PER_PART
 from tests.stories import named
 from tests.worlds import DAY, PROGRAM, START, World, coffee
 
@@ -294,67 +290,19 @@ def test_points_whose_date_passes_on_the_way_are_expired():
     assert (flo.free, flo.due, flo.expired) == (0, 150, 100)
 
 
-def test_a_large_account_moves_in_parts():
-    made = world()
-    for number in range(500):
-        made.earn("jo", 2, f"lot {number}")
-    made.spend("jo", 600, "many lots")
-    made.spend("jo", 3, "few lots")
-    merged(made)
-    parts = [fact for fact in made.facts if isinstance(fact, PartMoved)]
-    assert len(parts) > 2
-    assert [fact.last for fact in parts] == [*[False] * (len(parts) - 1), True]
+def test_what_is_written_off_on_the_way_is_covered_by_nobody():
+    made = World(coffee(returns={"deficit": "written_off", "write_off_after": "30D"}))
+    made.earn("jo", 50, "first")
+    made.spend("jo", 50)
+    made.bring_back("jo", 50, "first")
+    made.earn("flo", 200, "own")
+    made.merge("jo", "flo")
+    while not isinstance(made.facts[-1], PartMoved):
+        made.say(made.letters[0].command)
+    made.now += 31 * DAY
+    made.carry()
     flo = made.member("flo")
-    assert (flo.earned, flo.redeemed, flo.free) == (1_300, 603, 697)
-    assert len(flo.debits) == 2
-    flo.check()
-
-
-def test_a_part_fits_a_record_twice_over():
-    made, widest = world(), "🛒" * 128
-    for number in range(2 * UNITS_PER_PART):
-        name = f"{number:04}{widest[4:]}"
-        made.earn("jo", 1, name, brand=widest, expires_at=UNTIL)
-    made.spend("jo", 2 * UNITS_PER_PART)
-    merged(made)
-    parts = [registry.encode(fact) for fact in made.facts if isinstance(fact, PartMoved)]
-    assert len(parts) > 2
-    assert max(map(len, parts)) < RECORD_BYTES_MAX / 2
-
-
-def test_a_debit_of_many_lots_moves_in_pieces_in_its_order(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(moving, "ENTRIES_PER_PIECE", 10)
-    monkeypatch.setattr(moving, "UNITS_PER_PART", 8)
-    made = world()
-    for number in range(35):
-        made.earn("jo", 2, f"lot {number}", expires_at=UNTIL + number * DAY)
-    made.spend("jo", 110)
-    made.bring_back("jo", 100, "first")
-    [before] = made.member("jo").debits.values()
-    merged(made)
-    [after] = made.member("flo").debits.values()
-    covered = len(before.allocation)
-    assert covered > 10
-    assert after.allocation[:covered] == before.allocation
-    assert (after.amount, after.due, made.member("flo").free) == (110, 0, 200 - before.due)
-
-
-def test_what_one_part_has_moved_is_not_moved_again_if_the_others_were_lost():
-    made, cut = world(), world()
-    for each in (made, cut):
-        for number in range(300):
-            each.earn("jo", 2, f"lot {number}")
-        each.spend("jo", 300)
-    merged(made)
-    cut.merge("jo", "flo")
-    while not isinstance(cut.facts[-1], MergeAccepted):
-        cut.say(cut.letters[0].command)
-    cut.say(cut.letters[0].command, lose_after=1)
-    cut.earn("jo", 5, "meanwhile")
-    cut.carry()
-    assert not any(cut.member("jo").sums)
-    assert cut.member("flo").free == made.member("flo").free + 5
-    assert cut.member("flo").debits.keys() == made.member("flo").debits.keys()
+    assert (flo.free, flo.due, flo.written_off) == (200, 0, 50)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
