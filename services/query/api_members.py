@@ -1,7 +1,6 @@
 """Reads of one member's account: balances, entries, open lots, what expires when."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +19,15 @@ from services.query.context import (
     token_parameters,
 )
 from services.query.limits import PAGE_DEFAULT
-from services.query.pages import PAGE_PROBLEMS, READ_PROBLEMS, Cursor, Limit, number_of
+from services.query.pages import (
+    PAGE_PROBLEMS,
+    READ_PROBLEMS,
+    Cursor,
+    Limit,
+    cursor_of,
+    number_of,
+    order_of,
+)
 from services.query.problems import Code, Problem
 from services.query.reading import ENTRIES, EXPIRIES, LOTS
 from services.query.settling import NEVER, Place, expiry_rows, lot_rows
@@ -32,7 +39,6 @@ router = APIRouter(prefix="/programs/{program}/members/{member}", tags=["members
 MICROSECOND = timedelta(microseconds=1)
 BEFORE_ALL: Place = (EPOCH, 0, UUID(int=0))
 PART_LISTS = ("lots", "debits", "claims", "transfers")
-_HEX = re.compile(r"[0-9a-f]{32}")
 
 
 @router.get(
@@ -207,15 +213,12 @@ def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lot_cursor(row: Mapping[str, Any]) -> str:
-    return f"{_micros(row['expires_at'] or NEVER)}-{row['order']}-{row['lot_id'].hex}"
+    return f"{_micros(row['expires_at'] or NEVER)}-{cursor_of(row['order'], row['lot_id'])}"
 
 
 def _place(cursor: str) -> Place:
     at, _, rest = cursor.partition("-")
-    order, _, lot_id = rest.partition("-")
-    if _HEX.fullmatch(lot_id) is None:
-        raise Problem(Code.CURSOR_MALFORMED)
-    return _instant(at), number_of(order), UUID(lot_id)
+    return _instant(at), *order_of(rest)
 
 
 def _instant(cursor: str) -> datetime:

@@ -21,7 +21,7 @@ from services.query.courses import claim_of
 from services.query.limits import PAGE_DEFAULT
 from services.query.offers import offered, stocks
 from services.query.outcomes import RewardHandedOver, RewardMade, RewardTakenBack
-from services.query.pages import PAGE_PROBLEMS, READ_PROBLEMS, Cursor, Limit, number_of
+from services.query.pages import PAGE_PROBLEMS, READ_PROBLEMS, Cursor, Limit, cursor_of, order_of
 from services.query.problems import Code
 from services.query.reading import CLAIMS
 from services.query.told import of_member
@@ -97,9 +97,10 @@ async def rewards(
 ) -> Response:
     """How far each of them has come."""
     account = account_of(program, member)
-    snapshot = await parts.read(request, CLAIMS, account, None, number_of(cursor), limit + 1)
+    snapshot = await parts.read(request, CLAIMS, account, *order_of(cursor), limit + 1)
     rows = [row for row in snapshot.rows if row["redemption_id"] is not None]
-    following = str(rows[limit - 1]["order"]) if len(rows) > limit else None
+    last = rows[limit - 1] if len(rows) > limit else None
+    following = cursor_of(last["order"], last["redemption_id"]) if last else None
     shown = [claim_of(row) for row in rows[:limit]]
     return of_member(account, snapshot, {"rewards": shown, "next": following})
 

@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from services.query.arrivals import Decided
 from services.query.outcomes import told_of
-from services.query.pages import BIGINT_MAX
 from services.query.problems import Code, Problem
 from services.query.reading import DECISION, Reader
 from services.query.redemptions import (
@@ -44,8 +43,8 @@ class Course(NamedTuple):
 
     `begun` is the first fact's model where another account has a say, `concluded` the cause of the
     last word, which is `done` or `refused`. Where `arrived` says so, `done` is told once that cause
-    is decided too. `rows` is the statement of how far requests have come,
-    by the column `subject`; in the state `open` there is no last word yet.
+    is decided too. `row` is the statement of how far a request has come, by the column `subject`;
+    in the state `open` there is no last word yet.
     """
 
     kind: Kind
@@ -54,7 +53,7 @@ class Course(NamedTuple):
     done: type[BaseModel]
     refused: type[BaseModel]
     concluded: Callable[[str, UUID], Cause]
-    rows: str
+    row: str
     open: str
     gone: str
     shown: Callable[[Any], Mapping[str, Any]]
@@ -124,7 +123,7 @@ class CarriedRequests:
     async def _so_far(self, account: str, request_id: UUID) -> Response:
         """How far a request has come that has begun."""
         course = self._course
-        snapshot = await self._reader.read(course.rows, account, request_id, BIGINT_MAX, 1)
+        snapshot = await self._reader.read(course.row, account, request_id)
         [row] = snapshot.rows
         if row["state"] == course.open:
             return pending(account, course.kind, request_id, None)

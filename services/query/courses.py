@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.query.carried_requests import Course
 from services.query.problems import Code
-from services.query.reading import CLAIMS, MERGES, TRANSFERS
+from services.query.reading import CLAIM, MERGE, TRANSFER
 from services.query.redemptions import Kind, ending_in
 from shared.events.base import split_account
 from shared.events.facts import InputRejected
@@ -22,7 +22,7 @@ from shared.ledger.transfers import TransferState
 
 
 def claim_of(row: Any) -> dict[str, Any]:
-    """A row of `CLAIMS` as the API tells it."""
+    """A row of `CLAIM` or `CLAIMS` as the API tells it."""
     return {
         "redemption_id": row["redemption_id"],
         "reward": row["reward"],
@@ -36,7 +36,7 @@ def claim_of(row: Any) -> dict[str, Any]:
 
 
 def transfer_of(row: Any) -> dict[str, Any]:
-    """A row of `TRANSFERS` as the API tells it."""
+    """A row of `TRANSFER` as the API tells it."""
     return {
         "transfer_id": row["transfer_id"],
         "to": split_account(row["to"])[1],
@@ -47,7 +47,7 @@ def transfer_of(row: Any) -> dict[str, Any]:
 
 
 def merge_of(row: Any) -> dict[str, Any]:
-    """A row of `MERGES` as the API tells it."""
+    """A row of `MERGE` as the API tells it."""
     return {
         "merge_id": row["merge_id"],
         "into": split_account(row["to"])[1],
@@ -76,7 +76,7 @@ REWARDS = Course(
     done=RewardIssued,
     refused=RewardRefused,
     concluded=conclude_cause,
-    rows=CLAIMS,
+    row=CLAIM,
     open=ClaimState.RESERVED,
     gone=ClaimState.REFUSED,
     shown=lambda row: {"claim": claim_of(row)},
@@ -88,7 +88,7 @@ TRANSFERS_MADE = Course(
     done=TransferSettled,
     refused=TransferReturned,
     concluded=transferred_cause,
-    rows=TRANSFERS,
+    row=TRANSFER,
     open=TransferState.IN_TRANSIT,
     gone=TransferState.RETURNED,
     shown=lambda row: {"transfer": transfer_of(row)},
@@ -101,7 +101,7 @@ MERGES_MADE = Course(
     refused=MergeDeclined,
     concluded=merged_cause,
     arrived=_all_taken_cause,
-    rows=MERGES,
+    row=MERGE,
     open=ParcelState.OPEN,
     gone=ParcelState.DECLINED,
     shown=lambda row: {"merge": merge_of(row)},

@@ -152,55 +152,56 @@ ORDER BY h."order"
 """$4: one hold, in whatever state; null: the open ones, oldest first."""
 
 
+_CLAIM = """
+SELECT redemption_id, reward, state, points, brand, code, program_version, reason, made_at,
+  changed_at, "order"
+FROM redeem.claim WHERE account = $1 AND state <> 'moved'
+"""
+
+CLAIM = f"""
+SELECT p.seq AS position, at.as_of, a.version, c.*
+{FROM}
+LEFT JOIN LATERAL ({_CLAIM} AND redemption_id = $4) c ON true
+{WHERE}
+"""
+"""$4: the redeemed reward."""
+
 CLAIMS = f"""
 SELECT p.seq AS position, at.as_of, a.version, c.*
 {FROM}
 LEFT JOIN LATERAL (
-  SELECT redemption_id, reward, state, points, brand, code, program_version, reason, made_at,
-    changed_at, "order"
-  FROM redeem.claim
-  WHERE account = $1 AND state <> 'moved' AND "order" < $5
-    AND ($4::uuid IS NULL OR redemption_id = $4)
-  ORDER BY "order" DESC LIMIT $6
+  {_CLAIM} AND ("order", redemption_id) < ($4::bigint, $5::uuid)
+  ORDER BY "order" DESC, redemption_id DESC LIMIT $6
 ) c ON true
 {WHERE}
-ORDER BY c."order" DESC
-"""  # noqa: S608
-"""$4: one redeemed reward, or null; $5: those made before this version; $6: how many."""
+ORDER BY c."order" DESC, c.redemption_id DESC
+"""
+"""$4, $5: those before this order and id, which two of them never share; $6: how many."""
 
-
-TRANSFERS = f"""
+TRANSFER = f"""
 SELECT p.seq AS position, at.as_of, a.version, t.*
 {FROM}
 LEFT JOIN LATERAL (
-  SELECT transfer_id, "to", state, points, reason, made_at, changed_at, "order"
-  FROM redeem.transfer
-  WHERE account = $1 AND state <> 'moved' AND "order" < $5
-    AND ($4::uuid IS NULL OR transfer_id = $4)
-  ORDER BY "order" DESC LIMIT $6
+  SELECT transfer_id, "to", state, points, reason, made_at, changed_at
+  FROM redeem.transfer WHERE account = $1 AND state <> 'moved' AND transfer_id = $4
 ) t ON true
 {WHERE}
-ORDER BY t."order" DESC
 """  # noqa: S608
-"""$4: one transfer, or null; $5: those made before this version; $6: how many."""
+"""$4: the transfer."""
 
-
-MERGES = f"""
+MERGE = f"""
 SELECT p.seq AS position, at.as_of, a.version, m.*
 {FROM}
 LEFT JOIN LATERAL (
-  SELECT parcel_id AS merge_id, "to", reason, made_at, changed_at, "order", NULL::bigint AS points,
+  SELECT parcel_id AS merge_id, "to", reason, made_at, changed_at, NULL::bigint AS points,
     CASE WHEN EXISTS (
       SELECT FROM redeem.parcel part WHERE account = $1 AND kind = 'part' AND state = 'open'
     ) THEN 'open' ELSE state END AS state
-  FROM redeem.parcel
-  WHERE account = $1 AND kind = 'merge' AND ($4::uuid IS NULL OR parcel_id = $4) AND "order" < $5
-  ORDER BY "order" DESC LIMIT $6
+  FROM redeem.parcel WHERE account = $1 AND kind = 'merge' AND parcel_id = $4
 ) m ON true
 {WHERE}
-ORDER BY m."order" DESC
 """  # noqa: S608
-"""$4: one merge, or null; $5: those asked for before this version; $6: how many."""
+"""$4: the merge."""
 
 
 class Snapshot(NamedTuple):

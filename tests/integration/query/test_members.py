@@ -277,6 +277,35 @@ def _sent(points: int) -> SentLot:
     )
 
 
+CLAIM = """
+INSERT INTO redeem.claim SELECT 'shop:jo', $1, 'mug', 1, 'shop', 1, 'issued', NULL, false, false,
+  NULL, NULL, NULL, NULL, $2, $2, $3
+"""
+
+
+async def test_rewards_of_merged_accounts_come_once_each_in_pages(client, ledger: Ledger):
+    """Rewards of two accounts may have one order: their ids tell them apart."""
+    await ledger.take(earned("shop:jo", 100, "own"), days(1))
+    made = [(UUID(int=3), 7), (UUID(int=1), 7), (UUID(int=2), 7), (UUID(int=9), 4)]
+    for redemption_id, order in made:
+        await ledger.pool.execute(CLAIM, redemption_id, days(1), order)
+
+    seen: list[UUID] = []
+    cursor: dict[str, str] = {}
+    for _ in made:
+        page = await read(client, "jo/rewards", limit=1, **cursor)
+        seen += [UUID(claim["redemption_id"]) for claim in page["rewards"]]
+        cursor = {"cursor": page["next"]} if page["next"] else {}
+
+    assert seen == [UUID(int=number) for number in (3, 2, 1, 9)]
+    assert not cursor
+    for malformed in ("", "7", "7-", "7-1", "x-" + "0" * 32, "-" + "0" * 32):
+        answer = await client.get(
+            "/v1/programs/shop/members/jo/rewards", params={"cursor": malformed}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_malformed")
+
+
 async def test_expiries_are_told_by_date_with_their_running_total(client, ledger: Ledger):
     """L7 of the worked examples, and C30: the full schedule."""
     await ledger.take(earned("shop:jo", 60, "a", expires=NOW + YEAR), days(1))

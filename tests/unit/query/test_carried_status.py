@@ -10,7 +10,7 @@ from services.query.arrivals import Decided
 from services.query.carried_requests import CarriedRequests
 from services.query.courses import REWARDS
 from services.query.problems import Code, Problem
-from services.query.reading import CLAIMS, Snapshot
+from services.query.reading import CLAIM, Snapshot
 from services.query.redemptions import Ticket
 from services.query.tokens import Token
 from shared.events import registry
@@ -47,7 +47,7 @@ class Folding:
         """What the statement shows now."""
         now = self.decisions.pop(0) if len(self.decisions) > 1 else self.decisions[0]
         row = now
-        if statement is CLAIMS:
+        if statement is CLAIM:
             row = {"redemption_id": now["cause"], "state": "reserved" if now["cause"] else None}
         return Snapshot(Token(0, now["seq"] or 1), [row])
 
