@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.query.arrivals import DECISIONS, POSITIONS
-from services.query.reading import BALANCES, CLAIMS, MERGES, TRANSFERS
+from services.query.reading import BALANCES, MERGE
+from services.query.reading import CLAIM as ONE_CLAIM
 from services.query.reading import DECISION as ONE_DECISION
+from services.query.reading import TRANSFER as ONE_TRANSFER
 from services.redeem.courier import DECIDED, IN_TRANSIT, NEXT_PARCELS, OPEN_CLAIMS
 from services.redeem.merges import PARCEL
 from services.redeem.projection import ACCOUNT, DECISION
@@ -20,7 +22,7 @@ from shared.stream.store import StoreUnavailable
 from tests.simulation.databases import Database
 from tests.simulation.network import Network
 
-COURSES = {CLAIMS: CLAIM, TRANSFERS: TRANSFER}
+COURSES = {ONE_CLAIM: CLAIM, ONE_TRANSFER: TRANSFER}
 """How far requests of two accounts have come."""
 
 
@@ -62,7 +64,7 @@ class Statements:
         if position is None:
             return []
         seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
-        if statement is MERGES:
+        if statement is MERGE:
             return [{**seen, "as_of": now, **_merge_of(store, others[0])}]
         if statement in COURSES:
             row = store.tables[COURSES[statement]].rows.get((others[0], account))
