@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -76,6 +77,8 @@ class MemoryLedger:
     now: datetime = START
     catalogue: Catalogue = field(default_factory=Catalogue)
     programs: list[bytes] = field(default_factory=list)
+    reads_late: bool = False
+    """Whether the services know no program when an input comes."""
     log_type: type[MemoryLog] = MemoryLog
     inputs_type: type[MemoryInputs] = MemoryInputs
 
@@ -178,7 +181,7 @@ class MemoryLedger:
 
     async def _run(self) -> None:
         for name, service in self.services.items():
-            service.catalogue = self.catalogue
+            service.catalogue = Catalogue() if self.reads_late else self.catalogue
             store = self.stores[name]
             inputs = self.inputs_type(self.log, [topic.name for topic in service.inputs])
             opening: Opening[Any] = Opening(
@@ -200,6 +203,7 @@ class MemoryLedger:
                 partitions=PARTITIONS,
                 quarantine_partitions=1,
                 limits=LIMITS,
+                look_again=partial(self._look_again, service),
             )
             for partition in range(PARTITIONS):
                 turn.positions[partition] = await opening.open(partition)
@@ -212,6 +216,9 @@ class MemoryLedger:
             )
             while await turn.run():
                 pass
+
+    async def _look_again(self, service: Any) -> None:
+        service.catalogue = self.catalogue
 
     # damage
 

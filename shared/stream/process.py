@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -97,6 +98,10 @@ async def _runner(
 ) -> Runner[S]:
     limits = Limits(inputs_per_turn=settings.inputs_per_turn)
     store = PostgresStore(pool, service.tables, channel=service.name)
+
+    async def prepare(*, to_end: bool = False) -> None:
+        service.catalogue = await programs.refresh(to_end=to_end)
+
     turn = Turn(
         service,
         log,
@@ -107,6 +112,7 @@ async def _runner(
         partitions=settings.partitions,
         quarantine_partitions=await log.partitions(QUARANTINE.name),
         limits=limits,
+        look_again=partial(prepare, to_end=True),
     )
     opening = Opening(
         service,
@@ -117,8 +123,5 @@ async def _runner(
         replay_records=limits.replay_records,
         fold_version=f"{service.fold_version}.0",
     )
-
-    async def prepare() -> None:
-        service.catalogue = await programs.refresh()
 
     return Runner(turn, opening, inputs, membership, prepare)

@@ -7,7 +7,7 @@ partitions.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,7 +16,7 @@ import structlog
 
 from shared.chain.link import Head, fingerprint, follow
 from shared.events import quarantine
-from shared.events.base import instant
+from shared.events.base import instant, split_account
 from shared.events.facts import InputRejected
 from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import COMMANDS, QUARANTINE, RECORD_BYTES_MAX
@@ -101,7 +101,9 @@ class Turn(Generic[S]):
         partitions: int,
         quarantine_partitions: int,
         limits: Limits,
+        look_again: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        """`look_again` reads all programs that are published by then."""
         self.service = service
         self.log = log
         self.inputs = inputs
@@ -111,6 +113,7 @@ class Turn(Generic[S]):
         self.partitions = partitions
         self.quarantine_partitions = quarantine_partitions
         self.limits = limits
+        self.look_again = look_again
         self.positions: dict[int, Position] = {}
         self.void = 0
 
@@ -127,6 +130,7 @@ class Turn(Generic[S]):
         started = self._stepped("poll", started)
         if not polled:
             return 0
+        await self._know_programs(batch)
         loaded = await self._load(batch)
         started = self._stepped("load", started)
         plans = self._decide(batch, marks, loaded)
@@ -190,6 +194,14 @@ class Turn(Generic[S]):
                 detail = f"account {said.account!r} belongs to partition {partition}"
                 return Unreadable(Reason.WRONG_KEY, detail)
         return said
+
+    async def _know_programs(self, batch: Batch) -> None:
+        """An input may come at once behind its program, which another service has read already."""
+        said = [said for read in batch.values() for _, said in read]
+        accounts = {input.account for input in said if isinstance(input, Input)}
+        programs = {split_account(account)[0] for account in accounts}
+        if self.look_again and not all(map(self.service.catalogue.versions, programs)):
+            await self.look_again()
 
     # load
 
