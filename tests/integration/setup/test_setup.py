@@ -75,3 +75,36 @@ def test_an_environment_is_made_once_and_renewed_when_the_lock_changes(project, 
     assert (again.returncode, again.stderr) == (0, "")
     (project / "requirements.lock").write_text("# changed\n")
     assert setup(project, useless).stderr == "setup: installing requirements.lock\n"
+
+
+def pretended(folder: Path, name: str, seconds: str, real: str = "") -> Path:
+    """A Python that says where it really lies, and what a loop takes it; none without seconds."""
+    path = folder / name
+    lies = f"echo {real or path}" if seconds else "exit 1"
+    path.write_text(f'#!/bin/sh\ncase "$*" in *realpath*) {lies} ;; *) echo {seconds} ;; esac\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({"python3": "0.010"}, "python3"),
+        ({"python3": "0.010", "python3.13": "0.0091"}, "python3"),
+        ({"python3": "0.010", "python3.13": "0.0089"}, "python3.13"),
+        ({"python3": "0.010", "python3.13": "0.007", "python3.12": "0.005"}, "python3.12"),
+        ({"python2": "", "python3": "0.010", "python3.12": "0.011"}, "python3"),
+    ],
+)
+def test_a_clearly_quicker_python_on_the_path_is_taken(
+    tmp_path, seconds: dict[str, str], chosen: str
+):
+    there = [pretended(tmp_path, name, took) for name, took in seconds.items()]
+    there.append(pretended(tmp_path, "the_same", "0.001", real=str(there[-1])))
+    said = subprocess.run(
+        [sys.executable, ROOT / "ops" / "quickest", *there, tmp_path / "none"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == f"{tmp_path / chosen}\n"
