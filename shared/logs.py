@@ -18,7 +18,6 @@ import structlog
 from structlog.typing import Processor
 
 REPEAT_SECONDS = 5.0
-CLIENTS = ("aiokafka", "kafka", "asyncpg")
 
 
 class Throttle(logging.Filter):

@@ -4,7 +4,7 @@ Facts go over the wire. What is sent twice is decided once, as the loop does it;
 the courier would carry, and lie there until somebody delivers them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from services.redeem.service import cause_of
 from shared.events import registry
 from shared.events.base import account_key
 from shared.events.commands import CancelRedemption, RedeemPoints
-from shared.events.facts import PointsEarned, ReturnAssessed
+from shared.events.facts import DatedPoints, PointsEarned, ReturnAssessed
 from shared.events.ids import Cause, delivery_cause, digest, receive_cause
 from shared.events.merges import InputForwarded, MergeAccount
 from shared.events.transfers import TransferPoints
@@ -72,8 +72,10 @@ class World:
         *,
         brand: str = "north",
         expires_at: datetime | None = None,
+        parts: Mapping[str, int] | None = None,
+        lose_after: int | None = None,
     ) -> None:
-        """Points of a lot of this name."""
+        """Points of a lot of this name; of these, `parts` in lots of their own."""
         self.say(
             PointsEarned(
                 account=account_key(PROGRAM, member),
@@ -90,7 +92,17 @@ class World:
                 points=points,
                 active_from=self.now,
                 expires_at=expires_at,
-            )
+                parts=tuple(
+                    DatedPoints(
+                        lot_id=named(f"{member}/{part}"),
+                        rules=("bonus",),
+                        points=number,
+                        active_from=START,
+                    )
+                    for part, number in (parts or {}).items()
+                ),
+            ),
+            lose_after=lose_after,
         )
 
     def bring_back(self, member: str, points: int, name: str, times: int = 1) -> Any:

@@ -13,7 +13,6 @@ from cli.verify.inputs import InputReader
 from cli.verify.justify import Justifier, Walked
 from cli.verify.report import Check, Report
 from shared.chain.link import Head, fingerprint, follow
-from shared.events.base import split_account
 from shared.events.facts import Opened
 from shared.events.wire import Source
 from shared.ledger.account import InvariantError
@@ -169,8 +168,3 @@ class Walk:
     def rows(self, table: Table) -> dict[Any, Any]:
         """The rows of a table that is kept, by key."""
         return self.store.tables[table].rows
-
-
-def member_of(account: str) -> str:
-    """An account as an operator asks for it: program and member."""
-    return " ".join(split_account(account))

@@ -68,11 +68,9 @@ class Circumstance:
     @cached_property
     def lines(self) -> list[Line]:
         """The lines of a purchase, taken apart."""
-        return (
-            [read(text) for text in self.activity.lines]
-            if isinstance(self.activity, Bought)
-            else []
-        )
+        if not isinstance(self.activity, Bought):
+            return []
+        return [read(text) for text in self.activity.lines]
 
     @property
     def payment_method(self) -> set[str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.query import answers
 from services.redeem.sweep import DUE
 from shared.events.commands import Tick
+from shared.events.merges import MovedLot, Part, TakePart
 from shared.events.transfers import ReceivePoints, SentLot
 from shared.ledger.account import Account, Lot
 from shared.ledger.reading import balances
@@ -229,6 +230,36 @@ async def test_entries_come_newest_first_in_pages(client, ledger: Ledger):
     assert seen[0]["type"] == "loyalty.redemption.refused.v1"
     assert seen[0]["detail"]["reason"] == "insufficient_points"
     assert seen[1]["detail"]["allocation"][0]["points"] == 10
+
+
+async def test_of_a_part_of_a_merged_account_only_is_told_how_much_is_in_it(client, ledger):
+    """A part may be half a record long, and its lots, debits and codes are read elsewhere."""
+    await ledger.take(earned("shop:jo", 5, "own"), days(1))
+    lots = tuple(_moved(number) for number in (1, 2, 3))
+    part = TakePart(
+        account="shop:jo",
+        part_id=UUID(int=8),
+        merge_id=UUID(int=7),
+        source="shop:flo",
+        part=Part(lots=lots, earned=30),
+    )
+    await ledger.take(part, days(2))
+
+    [taken, _] = (await read(client, "jo/entries"))["entries"]
+
+    assert (taken["type"], taken["points"]) == ("loyalty.merge.part-taken.v1", 30)
+    assert taken["detail"]["part"] == {"lots": 3}
+
+
+def _moved(number: int) -> MovedLot:
+    return MovedLot(
+        lot_id=UUID(int=number),
+        brand="shop",
+        free=10,
+        occurred_at=days(1),
+        active_from=days(1),
+        order=number,
+    )
 
 
 async def test_open_lots_come_in_spending_order_in_pages(client, ledger: Ledger):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.earn.enrolments import ENROLMENT, of_facts
+from services.earn.enrolments import ENROLMENT, EnrolmentRow, Enrolments, of_facts
 from shared.program.model import Program
 from shared.stream.memory import MemoryStore
 from tests.receipts import BASE, program
@@ -82,6 +82,13 @@ def test_a_fold_of_facts_asks_for_the_enrolments_that_they_tell(shop: Shop):
     said = shop.sells("jo", 1_000).award()
     silent = said.model_copy(update={"account": "club:al", "enrolled_on": None})
     assert of_facts([said, silent, said]) == ["club:jo"]
+
+
+def test_what_the_rows_say_already_stands(shop: Shop):
+    said = shop.sells("jo", 1_000).award()
+    kept = Enrolments([EnrolmentRow("club:jo", JUNE)])
+    kept.evolve(said)
+    assert (kept.on("club:jo"), kept.changed()) == (JUNE, [])
 
 
 def test_the_log_alone_gives_the_enrolments_again(shop: Shop):

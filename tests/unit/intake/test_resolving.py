@@ -103,6 +103,35 @@ def test_a_return_belongs_to_whom_its_receipt_does(events, outcomes):
     assert found == outcomes == resolve(*events)
 
 
+RECEIPT = bytes.fromhex("4272a5c5f81e0bf4d5543458210ac2d8")
+EVENT = bytes.fromhex("8b067cb079026f94e3607adc9f92db5d")
+"""What the purchase and the other events of this table have been known by since the beginning."""
+
+
+@pytest.mark.parametrize(
+    ("type", "further", "content"),
+    [
+        ("retail.purchase.v1", {}, "0924816b7191816febf565fcf345e29c"),
+        (RETURN, {}, "5ba03dac7cc92b8fed4a3ca282119548"),
+        (VOID, {}, "0b1f7f8dd8d18055a41cfc189964f77d"),
+        (REVIEW, {"rating": 5}, "7a5b65267d8d8fba31fe16e3d9a03a97"),
+        ("retail.referral.v1", {"advocate": "9"}, "06f57e08eda0314603a65fd70908926c"),
+        (
+            "retail.custom-action.v1",
+            {"action": "signup", "attributes": {"b": 1, "a": "x"}},
+            "d1ba07b3739f75b874983d180552821f",
+        ),
+    ],
+)
+def test_what_was_taken_by_an_older_version_is_still_a_repeat(
+    type: str, further: dict[str, Any], content: str
+):
+    """The digests stand in the rows of old ledgers; with others it would be a conflict."""
+    resolution = Resolution("old:7", bytes.fromhex(content))
+    known = dict.fromkeys((RECEIPT, EVENT), resolution)
+    assert resolve(event(type=type, **further), known=known) == ["old:7"]
+
+
 def test_a_refused_event_leaves_nothing_behind():
     conflict = event(event_id="e9", store="9")
     resolving = Resolving({}, account_of())

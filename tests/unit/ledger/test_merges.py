@@ -320,6 +320,33 @@ def test_facts_alone_give_the_same_accounts(size: int):
     assert shelf.transfers == made.shelf.transfers
 
 
+def free(made: World, *lots: str) -> list[int]:
+    """What is free of Jo's lots, wherever they are by now."""
+    return [made.member("flo").lots[named(f"jo/{lot}")].free for lot in lots]
+
+
+@pytest.mark.parametrize("credited", [1, 2])
+def test_an_award_that_was_credited_in_part_before_the_merge_counts_once(credited: int):
+    made = world()
+    parts = {"spring": 20, "summer": 5}
+    made.earn("jo", 50, "torn", parts=parts, lose_after=credited)
+    merged(made)
+    made.earn("jo", 50, "torn", parts=parts)
+    made.carry()
+    assert (made.member("flo").earned, made.member("flo").free) == (350, 350)
+    assert free(made, "torn", "spring", "summer") == [25, 20, 5]
+
+
+@pytest.mark.parametrize("credited", [1, 2])
+def test_an_award_that_was_sent_on_and_credited_in_part_counts_once(credited: int):
+    made = merged(world())
+    made.earn("jo", 50, "torn", parts={"spring": 20, "summer": 5})
+    made.say(made.letters[0].command, lose_after=credited)
+    made.carry()
+    assert (made.member("flo").earned, made.member("flo").free) == (350, 350)
+    assert free(made, "torn", "spring", "summer") == [25, 20, 5]
+
+
 def test_an_award_that_is_sent_on_has_nothing_that_only_earn_reads():
     made = merged(world())
     made.earn("jo", 5, "late")
