@@ -16,6 +16,7 @@ from cli.stack.run import running
 from cli.where import Installation
 from shared.identity import with_ledger
 from shared.local import EmbeddedKafka, EmbeddedPostgres
+from shared.postgres.pool import require_reachable
 from shared.settings import Settings
 from shared.stream.kafka import KafkaLog
 from shared.stream.log import Log
@@ -25,7 +26,10 @@ Note = Callable[[str], None]
 
 @asynccontextmanager
 async def installation(settings: Settings, note: Note) -> AsyncIterator[Installation]:
-    """The installation, reachable. Raises LedgerUnknown, LedgerMismatch, LocalServerError."""
+    """The installation, reachable.
+
+    Raises LedgerUnknown, LedgerMismatch, LocalServerError, StoreUnavailable.
+    """
     settings = with_ledger(settings)
     async with AsyncExitStack() as stack:
         kafka, postgres = await asyncio.gather(
@@ -48,6 +52,7 @@ async def _kafka(settings: Settings, note: Note, stack: AsyncExitStack) -> str:
 
 async def _postgres(settings: Settings, note: Note, stack: AsyncExitStack) -> str:
     if "postgres" in settings.model_fields_set:
+        await require_reachable(settings.postgres)
         return settings.postgres
     if (living := _living(settings)) is not None:
         return str(living["postgres"])

@@ -29,6 +29,17 @@ app.add_typer(positions, name="positions")
 @app.callback()
 def tessera() -> None:
     """An event-sourced loyalty-points ledger."""
+    import logging
+
+    from shared.settings import Settings, SettingsWrong
+
+    # what the client of Kafka logs would stand between the lines; what matters is raised
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    try:
+        Settings.read()
+    except SettingsWrong as wrong:
+        typer.echo(str(wrong), err=True)
+        raise typer.Exit(2) from None
 
 
 # all of Tessera on this machine

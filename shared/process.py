@@ -15,7 +15,7 @@ import uvloop
 from shared import logs
 from shared.identity import LedgerMismatch, LedgerUnknown, with_ledger
 from shared.postgres.migrations import MigrationError
-from shared.settings import Settings
+from shared.settings import Settings, SettingsWrong
 from shared.stream.log import LogUnavailable
 from shared.stream.positions import Halted
 from shared.stream.records import UnreadableFact
@@ -30,7 +30,12 @@ logger = structlog.get_logger()
 
 def run(name: str, main: Main) -> None:
     """Run `main` until it returns or a signal says stop, and end the process with its exit code."""
-    settings = Settings()
+    try:
+        settings = Settings.read()
+    except SettingsWrong as wrong:
+        logs.configure(name, "info")
+        logger.error("cannot start", why=str(wrong))
+        sys.exit(EXIT_SETUP)
     logs.configure(name, settings.log_level)
     # Large turns make many short-lived objects: the default thresholds make decoding 3 to 4 times
     # dearer.

@@ -4,15 +4,29 @@ Pointing `kafka` and `postgres` at existing servers is all that production needs
 """
 
 from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TESSERA_"
+
+
+class SettingsWrong(Exception):
+    """Variables that say what cannot be; names each, what was found and what is allowed."""
+
+
+def _in_lower_case(level: object) -> object:
+    return level.lower() if isinstance(level, str) else level
+
+
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_in_lower_case)]
 
 
 class Settings(BaseSettings):
     """What a process of Tessera is told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="TESSERA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     kafka: str = Field("127.0.0.1:29092", description="Bootstrap servers of Apache Kafka")
     postgres: str = Field(
@@ -46,4 +60,18 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(
         5.0, gt=0, description="How long a write waits for its decision before it answers 202"
     )
-    log_level: str = Field("info", description="debug, info, warning or error")
+    log_level: LogLevel = Field("info", description="debug, info, warning or error")
+
+    @classmethod
+    def read(cls) -> Self:
+        """What the environment says. Raises SettingsWrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsWrong("; ".join(map(_told, error.errors(include_url=False)))) from error
+
+
+def _told(fault: Any) -> str:
+    name = PREFIX + ".".join(map(str, fault["loc"])).upper()
+    allowed = fault["msg"].removeprefix("Input should be ")
+    return f"{name} is {fault['input']!r}; allowed: {allowed}"

@@ -24,6 +24,7 @@ from shared.local import EmbeddedKafka, EmbeddedPostgres
 from shared.local.child import Child
 from shared.local.folders import FolderLock, require_writable
 from shared.local.ports import free_port, require_free
+from shared.postgres.pool import require_reachable
 from shared.process import EXIT_HALTED
 from shared.settings import Settings
 from shared.stream.topics_setup import check_topics, make_topics
@@ -95,8 +96,8 @@ class Host:
     async def start(self) -> None:
         """Start everything and return when the API is ready.
 
-        Raises LocalServerError, LedgerMismatch, TopicsWrong, LogUnavailable, NotReady: each says
-        what to do.
+        Raises LocalServerError, LedgerMismatch, TopicsWrong, LogUnavailable, StoreUnavailable,
+        NotReady: each says what to do.
         """
         require_writable(self.settings.home)
         self._lock.acquire()
@@ -109,6 +110,7 @@ class Host:
         if self.postgres:
             self.note(f"starting Postgres on port {self.postgres.port}")
         await asyncio.gather(*(server.start() for server in self._servers()))
+        await require_reachable(self.dsn)
         await make_topics(
             self.bootstrap,
             partitions=identity.partitions,

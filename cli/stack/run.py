@@ -18,6 +18,7 @@ from shared.identity import LedgerMismatch
 from shared.local import LocalServerError
 from shared.settings import Settings
 from shared.stream.log import LogUnavailable
+from shared.stream.store import StoreUnavailable
 from shared.stream.topics_setup import TopicsWrong
 
 EXPECTED = (
@@ -25,6 +26,7 @@ EXPECTED = (
     LedgerMismatch,
     TopicsWrong,
     LogUnavailable,
+    StoreUnavailable,
     NotReady,
     DemoFailed,
 )

@@ -4,6 +4,7 @@ An answer is the fact with the balance after it; the same fact gives the same by
 problem with the fact's code and numbers.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,9 +17,23 @@ from services.query.answers import TOKEN, Answer
 from services.query.arrivals import Decided
 from services.query.problems import Code, Problem
 from services.query.tokens import HEADER, Token
+from shared.events import registry
 from shared.events.base import split_account, split_stock
-from shared.events.facts import LotShare
-from shared.events.merges import PartMoved
+from shared.events.commands import (
+    AdjustPoints,
+    CancelAward,
+    CancelRedemption,
+    CapturePoints,
+    Command,
+    ConfirmAward,
+    ExtendLot,
+    HoldPoints,
+    RedeemPoints,
+    ReinstateLot,
+    ReleasePoints,
+)
+from shared.events.facts import LotShare, PointsRedeemed, RedemptionRefused
+from shared.events.merges import MergeAccount, MergeRequested, PartMoved
 from shared.events.movements import (
     AwardConfirmed,
     Covering,
@@ -35,8 +50,18 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
-from shared.events.rewards import RewardCancelled, RewardFulfilled, RewardIssued, StockAdded
-from shared.events.transfers import TransferSettled
+from shared.events.rewards import (
+    CancelReward,
+    FulfilReward,
+    PutStock,
+    RedeemReward,
+    RewardCancelled,
+    RewardFulfilled,
+    RewardIssued,
+    RewardReserved,
+    StockAdded,
+)
+from shared.events.transfers import PointsSent, TransferPoints, TransferSettled
 
 
 class Outcome(Answer):
@@ -221,6 +246,39 @@ STATUSES: Mapping[type[BaseModel], str] = {
     PartMoved: "merged",
 }
 """What a request can come to, and the word for it."""
+
+_DECIDED_ON: Mapping[type[BaseModel], type[Command]] = {
+    PointsRedeemed: RedeemPoints,
+    RedemptionRefused: RedeemPoints,
+    PointsHeld: HoldPoints,
+    HoldCaptured: CapturePoints,
+    HoldReleased: ReleasePoints,
+    RedemptionCancelled: CancelRedemption,
+    PointsAdded: AdjustPoints,
+    PointsDeducted: AdjustPoints,
+    LotExtended: ExtendLot,
+    LotReinstated: ReinstateLot,
+    AwardConfirmed: ConfirmAward,
+    PointsClawedBack: CancelAward,
+    RewardReserved: RedeemReward,
+    RewardIssued: RedeemReward,
+    RewardFulfilled: FulfilReward,
+    RewardCancelled: CancelReward,
+    StockAdded: PutStock,
+    PointsSent: TransferPoints,
+    MergeRequested: MergeAccount,
+}
+"""The first decision on a command that a caller gave a key, unless it was refused."""
+_COMMAND_OF = {registry.TYPE_OF[made]: asked for made, asked in _DECIDED_ON.items()}
+_REFUSED = registry.TYPE_OF[RequestRefused]
+
+
+def answers(decided: Decided, command: Command) -> bool:
+    """Whether it was decided on a command of this kind: other kinds may have the same fields."""
+    kind = type(command)
+    if decided.type == _REFUSED:
+        return bool(json.loads(decided.fact)["request"] == registry.TYPE_OF[kind])
+    return _COMMAND_OF.get(decided.type, kind) is kind
 
 
 def told_of(decided: Decided, fact: BaseModel, token: Token) -> dict[str, Any]:

@@ -147,7 +147,7 @@ KINDS: Mapping[Code, Kind] = {
         _BAD, "An Idempotency-Key is one header of 1 to 128 printable ASCII characters"
     ),
     Code.IDEMPOTENCY_CONFLICT: Kind(
-        _UNPROCESSABLE, "The Idempotency-Key was used with another request body"
+        _UNPROCESSABLE, "The Idempotency-Key was used for another request"
     ),
     Code.TOKEN_MALFORMED: Kind(_BAD, "Not a token that this API has given out"),
     Code.TICKET_MALFORMED: Kind(_BAD, "Not a ticket that this API has given out"),

@@ -1,10 +1,10 @@
 """Writes to an account: a command on the log, and the decision of redeem as the answer.
 
 Guarantees: the same key and body get the same answer, byte for byte, for ever, from any process;
-the same key with another body gets `idempotency_conflict`; a decision is told only after it is
-folded. Decides nothing. A request whose decision takes longer than `answer_seconds` gets a link
-that answers as the request would have: the link's ticket says where the command stands on the log
-and what it said, so no process has to remember it.
+the same key with another body, or for a request of another kind, gets `idempotency_conflict`; a
+decision is told only after it is folded. Decides nothing. A request whose decision takes longer
+than `answer_seconds` gets a link that answers as the request would have: the link's ticket says
+where the command stands on the log and what it said, so no process has to remember it.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from services.query.arrivals import DECISIONS, Arrivals, Decided
 from services.query.connections import Database
 from services.query.forwarded import followed
 from services.query.limits import RETRY_AFTER_SECONDS
-from services.query.outcomes import STATUSES, refused, told_of
+from services.query.outcomes import STATUSES, answers, refused, told_of
 from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
 from services.query.reading import DECISION, Reader
@@ -159,7 +159,7 @@ class Redemptions:
         partition = partition_of_account(command.account, self._partitions)
         known = await self._database.fetch(DECISIONS, [cause.id])
         if known:
-            return await self._sent(cause.id, body, Decided(*known[0]))
+            return await self._sent(command, cause.id, body, Decided(*known[0]))
         with self._arrivals.expected(partition, cause.id) as decision:
             place = Place(COMMANDS.name, partition)
             offset = await self._publisher.command(place, _outgoing(command, value, cause, body))
@@ -167,11 +167,15 @@ class Redemptions:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._answer_seconds):
                     decided = await decision
-        return await self._sent(cause.id, body, decided, offset)
+        return await self._sent(command, cause.id, body, decided, offset)
 
-    async def _sent(self, id: UUID, body: bytes, decided: Decided | None, offset: int = 0) -> Sent:
+    async def _sent(
+        self, command: Asked, id: UUID, body: bytes, decided: Decided | None, offset: int = 0
+    ) -> Sent:
         """With the decision of the account to which it was sent on, if there is one in time."""
         last = await followed(decided, self.awaited) if decided is not None else None
+        if last is not None and not answers(last, command):
+            raise Problem(Code.IDEMPOTENCY_CONFLICT)
         return Sent(id, body, last, offset)
 
     async def awaited(self, account: str, cause: UUID) -> Decided | None:

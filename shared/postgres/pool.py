@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -126,8 +127,31 @@ async def connect(
     try:
         await pool
     except LOST as error:
-        raise StoreUnavailable(f"Postgres cannot be reached: {error}") from error
+        raise unreachable(dsn, error) from error
     return pool
+
+
+async def require_reachable(dsn: str) -> None:
+    """Raises StoreUnavailable, with what to do, unless there is a database at this address."""
+    pool = await connect(dsn, size=1)
+    await pool.close()
+
+
+def unreachable(dsn: str, why: BaseException) -> StoreUnavailable:
+    """What to tell whoever named a Postgres that does not answer; never the password."""
+    return StoreUnavailable(
+        f"Postgres at {_without_password(dsn)!r} cannot be reached ({why}). Start it, or set "
+        "TESSERA_POSTGRES to the address of one that runs"
+    )
+
+
+def _without_password(dsn: str) -> str:
+    try:
+        address = urlsplit(dsn)
+    except ValueError:
+        return "the address in TESSERA_POSTGRES"
+    user, at, host = address.netloc.rpartition("@")
+    return address._replace(netloc=user.partition(":")[0] + at + host, query="").geturl()
 
 
 async def _keep(_connection: asyncpg.Connection) -> None:

@@ -161,6 +161,20 @@ async def test_the_same_key_gets_the_same_hold_and_another_body_a_conflict(shop,
     await bo.sees(available=40, held=60)
 
 
+async def test_a_key_is_for_one_kind_of_request_also_where_the_bodies_are_alike(shop, earn):
+    await earn.award("cat", 100)
+    cat = Member(shop, "cat")
+    held = await cat.post("holds", "order 7", points=60)
+    spent = await cat.post("redemptions", "order 7", points=60)
+    assert (spent.status_code, spent.json()["code"]) == (422, "idempotency_conflict")
+    assert (await cat.post("holds", "order 7", points=60)).content == held.content
+    refused = await cat.post("redemptions", "order 8", points=60)
+    assert refused.json()["code"] == "insufficient_points"
+    again = await cat.post("holds", "order 8", points=60)
+    assert (again.status_code, again.json()["code"]) == (422, "idempotency_conflict")
+    await cat.sees(available=40, held=60, redeemed=0)
+
+
 TOO_LONG = {"hold_seconds": 90_000}
 LATE = {"expires_at": "2100-01-01T00:00:00Z", **WHO}
 REFUSED = [

@@ -1,0 +1,29 @@
+"""A Postgres that does not answer: its address is told, and what to do, but no password."""
+
+import pytest
+
+from shared.postgres.pool import require_reachable, unreachable
+from shared.stream.store import StoreUnavailable
+from tests.servers import run
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://u:secret@db:5432/x", "postgresql://u@db:5432/x"),
+        ("postgresql://db/x?password=secret", "postgresql://db/x"),
+        ("postgresql://[secret", "the address in TESSERA_POSTGRES"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_no_password_is_told(dsn: str, shown: str):
+    said = str(unreachable(dsn, OSError("refused")))
+    assert said.startswith(f"Postgres at {shown!r} cannot be reached (refused)")
+    assert "secret" not in said
+    assert "TESSERA_POSTGRES" in said
+
+
+@pytest.mark.parametrize("dsn", ["nonsense", "postgresql://nobody@127.0.0.1:1/x"])
+def test_an_address_with_no_database_behind_it_is_unavailable(dsn: str):
+    with pytest.raises(StoreUnavailable, match=r"cannot be reached \(.+\)\. Start it"):
+        run(require_reachable(dsn))
