@@ -11,6 +11,8 @@ from shared.events.ids import command_cause
 from shared.local import free_port
 
 MEMBERS = 200
+WARM_UP = 4
+"""Times as many redemptions as are measured come before: the broker compiles what it is asked."""
 JSON = {"Content-Type": "application/json"}
 MEMBER = "/v1/programs/grocer/members"
 ACCOUNTS = "SELECT sum(seq) FROM redeem.stream_position"
@@ -113,7 +115,8 @@ def plain(tag: str, members: int = MEMBERS) -> Make:
 
 async def _redemptions(on: Stage, plain_port: int, seconds: float) -> list[Figure]:
     count = int(50 * seconds)
-    await one_at_a_time(on.api_port, redemption("warm"), 50, [200])
+    early = await one_at_a_time(on.api_port, redemption("warm"), WARM_UP * count, [200])
+    await one_at_a_time(plain_port, plain("warm"), WARM_UP * count, [200])
     alone = await one_at_a_time(on.api_port, redemption("alone"), count, [200])
     alone_plain = await one_at_a_time(plain_port, plain("alone"), count, [200])
     checkouts = await one_at_a_time(on.api_port, checkout("checkout"), 2 * count, [200])
@@ -123,8 +126,10 @@ async def _redemptions(on: Stage, plain_port: int, seconds: float) -> list[Figur
         "redemption, 200/s offered", at_rate.seconds, at_rate_plain.seconds, "p50 <= 10, p99 <= 40"
     )
     offered_figure.details["not answered in time"] = at_rate.others
+    alone_figure = latencies("redemption, alone", alone, alone_plain, "p50 <= 6, p99 <= 20")
+    alone_figure.details["p50 of the first"] = 1000 * percentile(early[:count], 0.5)
     return [
-        latencies("redemption, alone", alone, alone_plain, "p50 <= 6, p99 <= 20"),
+        alone_figure,
         latencies("hold, alone; beside a redemption", checkouts[::2], alone, ""),
         latencies("capture, alone; beside a redemption", checkouts[1::2], alone, ""),
         offered_figure,
