@@ -33,6 +33,7 @@ from shared.program.model import Program
 from shared.stream.kafka import KafkaLog
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.positions import first_position, same_log
+from shared.stream.records import standing
 from shared.stream.service import Input, Service, Unreadable
 from shared.stream.store import Position
 
@@ -301,7 +302,7 @@ class Verification:
             what = self._undecided(walk, record)
             if what is None:
                 continue
-            source = Source(record.topic, record.partition, record.offset)
+            source = standing(record)
             if source in self.task.quarantine.sources:
                 continue
             if record.timestamp < self.task.quarantine.since_ms:

@@ -1,14 +1,12 @@
-"""What intake writes: an activity with its account, and what goes to quarantine."""
+"""What intake forwards: an activity with its account."""
 
 from json.encoder import encode_basestring
 
 from services.intake.decide import Recognised
-from services.intake.refusal import Refused
 from shared.events.base import millis
 from shared.events.ids import activity_cause
-from shared.events.quarantine import Quarantined
 from shared.events.wire import Source, context
-from shared.stream.log import Outgoing, Record
+from shared.stream.log import Outgoing
 
 SERVICE = "intake"
 
@@ -28,21 +26,3 @@ def activity(account: str, event: Recognised, src: Source) -> Outgoing:
     headers.append(("body", event.content))
     headers.append(("src", src.encode()))
     return Outgoing(account.encode(), value, headers)
-
-
-def set_aside(record: Record, why: Refused) -> Quarantined:
-    """The record as it arrived, with why it was not taken."""
-    return Quarantined(
-        source=source_of(record),
-        reason=why.reason,
-        detail=why.detail,
-        by=SERVICE,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )
-
-
-def source_of(record: Record) -> Source:
-    """Where a record stands."""
-    return Source(record.topic, record.partition, record.offset)

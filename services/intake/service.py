@@ -17,7 +17,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from services.intake.decide import Recognised, Resolving, read
 from services.intake.positions import Positions
-from services.intake.records import SERVICE, activity, set_aside, source_of
+from services.intake.records import SERVICE, activity
 from services.intake.refusal import Refused
 from services.intake.store import Store
 from shared.events import quarantine
@@ -30,7 +30,7 @@ from shared.stream.gaps import check_whole
 from shared.stream.limits import Limits
 from shared.stream.log import AppendFailed, Inputs, Log, LogUnavailable, Outgoing, Place, Record
 from shared.stream.positions import Halted, Outpaced
-from shared.stream.records import partition_of_account
+from shared.stream.records import partition_of_account, set_aside, standing
 from shared.stream.runner import COMMIT_SECONDS, Group
 from shared.stream.store import StoreUnavailable
 from shared.stream.turn import Meter
@@ -148,7 +148,7 @@ class Intake:
             for record in records:
                 said = read(place.topic, record.value, record.headers, record.timestamp)
                 if isinstance(said, Refused):
-                    refused.append(set_aside(record, said))
+                    refused.append(set_aside(record, *said, by=SERVICE))
                 else:
                     taken.append(Taken(record, said))
         return taken, refused
@@ -189,10 +189,10 @@ class Intake:
         batches: dict[Place, list[Outgoing]] = {}
         for (record, event), account in zip(taken, accounts, strict=True):
             if isinstance(account, Refused):
-                refused.append(set_aside(record, account))
+                refused.append(set_aside(record, *account, by=SERVICE))
             else:
                 partition = partition_of_account(account, self.outputs.activity_partitions)
-                outgoing = activity(account, event, source_of(record))
+                outgoing = activity(account, event, standing(record))
                 batches.setdefault(Place(self.outputs.activity, partition), []).append(outgoing)
         if batches:
             await self._append(batches)

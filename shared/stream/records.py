@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from shared.chain.link import SEQ, TIME, Head, Header, link
 from shared.events import registry
+from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import partition_of
 from shared.events.wire import Source, context
 from shared.stream.log import Outgoing, Record
@@ -77,6 +78,24 @@ def decoded(record: Record, named: Mapping[str, bytes]) -> Recorded:
         int(named[SEQ]),
         value,
         fact,
+    )
+
+
+def standing(record: Record) -> Source:
+    """Where a record stands, as facts and quarantine name it."""
+    return Source(record.topic, record.partition, record.offset)
+
+
+def set_aside(record: Record, reason: Reason, detail: str, *, by: str) -> Quarantined:
+    """A record as it came, with why service `by` did not take it."""
+    return Quarantined(
+        source=standing(record),
+        reason=reason,
+        detail=detail,
+        by=by,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
     )
 
 

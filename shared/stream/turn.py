@@ -8,25 +8,22 @@ partitions.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
 from shared.chain.link import Head, fingerprint, follow
-from shared.events import quarantine
 from shared.events.base import instant, split_account
-from shared.events.facts import InputRejected
-from shared.events.quarantine import Quarantined, Reason
-from shared.events.topics import COMMANDS, QUARANTINE, RECORD_BYTES_MAX
-from shared.events.wire import Source
+from shared.events.quarantine import Reason
+from shared.events.topics import QUARANTINE
 from shared.stream.gaps import check_whole
 from shared.stream.limits import Limits
 from shared.stream.log import Bounds, Inputs, Log, LogUnavailable, Outgoing, Place, Record
+from shared.stream.planning import Plan
 from shared.stream.positions import Outpaced, same_log
-from shared.stream.records import chained, partition_of_account
-from shared.stream.service import Decision, Input, Service, State, Unreadable
+from shared.stream.records import partition_of_account
+from shared.stream.service import Input, Service, State, Unreadable
 from shared.stream.store import InputMark, Loaded, Lookup, Need, Position, Rows, Store
 
 S = TypeVar("S", bound=State)
@@ -70,20 +67,6 @@ class Meter(Protocol):
     def turned(self, inputs: int, facts: int, void: int) -> None:
         """A turn is complete."""
         ...
-
-
-@dataclass(slots=True)
-class Plan(Generic[S]):
-    """What a turn is about to do to one partition."""
-
-    position: Position
-    state: S
-    head: Head
-    inputs: dict[str, InputMark]
-    notify: bool = False
-    outgoing: list[Outgoing] = field(default_factory=list)
-    quarantined: list[Outgoing] = field(default_factory=list)
-    after: Position | None = None
 
 
 class Turn(Generic[S]):
@@ -240,17 +223,13 @@ class Turn(Generic[S]):
         plans: dict[int, Plan[S]] = {}
         for partition, read in batch.items():
             position = loaded.positions[partition]
-            plan = plans[partition] = Plan(
-                position=position,
-                state=self.service.state(rows.get(partition, {})),
-                head=Head(position.head, position.seq, position.time_ms),
-                inputs=dict(position.inputs),
-            )
+            state = self.service.state(rows.get(partition, {}))
+            plan = plans[partition] = Plan(self.service, position, state)
             for record, said in read:
                 if isinstance(said, Unreadable):
-                    self._quarantine(plan, record, said)
+                    plan.set_aside(record, said)
                 else:
-                    self._decide_one(plan, said)
+                    plan.decide(said)
         for place, mark in marks.items():
             plans[place.partition].inputs[place.topic] = mark
         return plans
@@ -262,51 +241,6 @@ class Turn(Generic[S]):
                 partition = partition_of_account(row.account, self.partitions)
                 split.setdefault(partition, {}).setdefault(lookup, []).append(row)
         return split
-
-    def _decide_one(self, plan: Plan[S], input: Input) -> None:
-        """One input: known, in conflict, or decided. Never raises for what the input says."""
-        plan.notify = plan.notify or input.record.topic == COMMANDS.name
-        known = plan.state.body_of(input.cause)
-        if known is not None:
-            if known != input.body:
-                detail = f"{input.cause.text} was decided with another content"
-                self._quarantine(plan, input.record, Unreadable(Reason.CONFLICT, detail))
-            return
-        time_ms = max(input.record.timestamp, plan.head.time_ms)
-        try:
-            for decision in self.service.decide(plan.state, input, time_ms):
-                self._write(plan, input, decision, time_ms)
-        except Exception as error:  # a bug: the input is set aside with its reason, others go on
-            logger.exception("an input could not be decided", service=self.service.name)
-            self._write(plan, input, _rejected(input, error), time_ms)
-
-    def _write(self, plan: Plan[S], input: Input, decision: Decision, time_ms: int) -> None:
-        record = input.record
-        outgoing, head, recorded = chained(
-            decision,
-            plan.head,
-            writer=self.service.name,
-            key=input.account,
-            src=Source(record.topic, record.partition, record.offset),
-            time_ms=time_ms,
-        )
-        if len(recorded.value) > RECORD_BYTES_MAX:
-            raise ValueError(f"the decision has {len(recorded.value)} bytes, over the limit")
-        plan.state.evolve(recorded)
-        plan.head = head
-        plan.outgoing.append(outgoing)
-
-    def _quarantine(self, plan: Plan[S], record: Record, why: Unreadable) -> None:
-        item = Quarantined(
-            source=Source(record.topic, record.partition, record.offset),
-            reason=why.reason,
-            detail=why.detail,
-            by=self.service.name,
-            key=record.key,
-            value=record.value,
-            headers=tuple(record.headers),
-        )
-        plan.quarantined.append(Outgoing(record.key, record.value, quarantine.encode(item)))
 
     # append
 
@@ -337,45 +271,9 @@ class Turn(Generic[S]):
             found = await self.log.read(ranges) if ranges else {}
         for partition, plan in plans.items():
             records = found.get(Place(self.service.output.name, partition), [])
-            if void := self._confirm(plan, records):
+            if void := plan.confirm(records):
                 self.void += void
                 await same_log(self.log, plan.position)
-
-    def _confirm(self, plan: Plan[S], records: Sequence[Record]) -> int:
-        """Walk what was read by the validity rule: how many records are void.
-
-        Own records are known byte for byte, which is cheaper than hashing them once more. A valid
-        record that is not the next own one means that another owner appended first.
-        """
-        head = Head(plan.position.head, plan.position.seq, plan.position.time_ms)
-        confirmed = 0
-        for record in records:
-            own = plan.outgoing[confirmed] if confirmed < len(plan.outgoing) else None
-            if (
-                own is not None
-                and record.value == own.value
-                and tuple(record.headers) == tuple(own.headers)
-            ):
-                confirmed += 1
-                head = Head(own.headers[-1][1], 0, 0)
-            elif follow(head, record) is not None:
-                break
-        if confirmed < len(plan.outgoing):
-            raise Outpaced(
-                f"an own record of {plan.position.topic} is void: another owner appended"
-            )
-        last = records[-1] if records else None
-        plan.after = plan.position._replace(
-            next_offset=plan.position.next_offset + len(records),
-            head=plan.head.hash,
-            seq=plan.head.seq,
-            time_ms=plan.head.time_ms,
-            mark=plan.position.mark
-            if last is None
-            else fingerprint(last.key, last.value, last.headers),
-            inputs=plan.inputs,
-        )
-        return len(records) - confirmed
 
     # fold
 
@@ -408,18 +306,3 @@ class Turn(Generic[S]):
 def _merged(one: Need, other: Need) -> Need:
     horizons = [need.horizon for need in (one, other) if need.horizon is not None]
     return Need(one.lookup, [*one.values, *other.values], max(horizons, default=None))
-
-
-def _rejected(input: Input, error: Exception) -> Decision:
-    record = input.record
-    named = dict(record.headers)
-    return Decision(
-        cause=input.cause,
-        body=input.body,
-        fact=InputRejected(
-            account=input.account,
-            input_type=named.get("ce_type", b"").decode("utf-8", "replace"),
-            reason="undecidable",
-            detail=f"{type(error).__name__}: {error}"[:1_000],
-        ),
-    )

@@ -29,7 +29,7 @@ from shared.ledger.account import Account
 from shared.ledger.claims import ClaimState
 from shared.ledger.covering import Short, allocate
 from shared.program import redemption
-from shared.stream import opening, records, turn
+from shared.stream import opening, planning, records, turn
 from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryStore
 from shared.stream.opening import Opening
@@ -73,8 +73,8 @@ def hash_link(removal: Removal) -> None:
         own = link.digest(named[PREV], record.headers[:-1], record.value)
         return Head(own, int(named[SEQ]), int(named[TIME])) if named[HASH] == own else None
 
-    removal.put(turn, "follow", follow)
-    removal.put(opening, "follow", follow)
+    for where in (turn, planning, opening):
+        removal.put(where, "follow", follow)
 
 
 def loaded_head(removal: Removal) -> None:
@@ -252,7 +252,7 @@ def time(removal: Removal) -> None:
     def linked(head: Head, headers: Any, value: bytes, time_ms: int) -> Any:
         return chain(head._replace(time_ms=0), headers, value, time_ms)
 
-    removal.put(turn, "max", latest)
+    removal.put(planning, "max", latest)
     removal.put(records, "link", linked)
 
 

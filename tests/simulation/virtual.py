@@ -19,7 +19,7 @@ from services.redeem import courier
 from shared.chain import link
 from shared.chain.link import Header
 from shared.events import ids, registry
-from shared.stream import opening, positions, turn
+from shared.stream import opening, planning, positions, turn
 from tests.simulation.carrying import hints
 from tests.simulation.network import EPOCH_MS
 from tests.simulation.replacing import replaced
@@ -78,7 +78,10 @@ REPLACED = (
     (registry, "decode", _decode),
     (ids, "named", _named),
     (link, "digest", _digest_of),
-    *((where, "fingerprint", _fingerprint_of) for where in (turn, opening, positions, upstream)),
+    *(
+        (where, "fingerprint", _fingerprint_of)
+        for where in (turn, planning, opening, positions, upstream)
+    ),
     (arrivals, "monotonic", _now),
     (arrivals, "LOOK_SECONDS", LOOK_SECONDS),
     (courier, "LOOK_SECONDS", CARRY_SECONDS),

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.intake.decide import Recognised, read
-from services.intake.records import activity, set_aside
-from services.intake.refusal import Refused
+from services.intake.records import activity
 from shared.events import quarantine, registry
 from shared.events.bought import in_normal_form
 from shared.events.ids import activity_cause
@@ -15,6 +14,7 @@ from shared.events.quarantine import Reason
 from shared.events.topics import PURCHASES
 from shared.events.upstream import Purchase
 from shared.events.wire import Source
+from shared.stream.records import set_aside
 from tests.strategies.poison import ARRIVED_MS, encoded, purchase, purchases
 
 SRC = Source(PURCHASES.name, 2, 7)
@@ -96,7 +96,7 @@ def test_the_headers_say_whose_it_is_what_it_is_and_where_it_came_from():
 )
 def test_what_is_set_aside_is_what_arrived(key, value, headers):
     record = Arrived(PURCHASES.name, 2, 7, ARRIVED_MS, key, value, headers)
-    item = set_aside(record, Refused(Reason.NOT_JSON, "why"))
+    item = set_aside(record, Reason.NOT_JSON, "why", by="intake")
     read_back = quarantine.decode(item.key, item.value, quarantine.encode(item))
     assert read_back == item
     assert (read_back.source, read_back.by) == (SRC, "intake")
