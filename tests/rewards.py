@@ -18,8 +18,9 @@ WHO = {"actor": "ann", "reason": "as agreed"}
 
 
 def coffee(*rewards: dict[str, object], **further: object) -> Program:
-    """A program of two brands with these rewards."""
-    return worlds.coffee(redemption={"rewards": list(rewards)}, **further)
+    """A program of two brands with these rewards, beside plain cash off."""
+    terms = {"cash_off": {"points": 1, "minor": 1}, "rewards": list(rewards)}
+    return worlds.coffee(redemption=terms, **further)
 
 
 def reward(name: str = "cup", points: int = 100, **further: object) -> dict[str, object]:

@@ -468,10 +468,12 @@ class Story:
         )
         account, facts = self.account, []
         for decision in decided:
-            account = evolve(account, decision.fact, now)
+            account = after(account, decision.fact, now)
             facts.append(over_the_wire(decision.fact))
             if account is not None:
                 shelf.evolve(decision.fact, account.version, now)
+        causes = (*self.causes, *[decision.cause.text for decision in decided])
+        assert len(set(causes)) == len(causes), "two facts have one cause"
         return replace(
             self,
             account=account,
@@ -479,7 +481,7 @@ class Story:
             now=now,
             history=(*self.history, *[_record(now, decision) for decision in decided]),
             last=tuple(facts),
-            causes=(*self.causes, *[decision.cause.text for decision in decided]),
+            causes=causes,
         )
 
     def then(self, *facts: LedgerFact) -> Self:
@@ -526,6 +528,21 @@ def given(*steps: Step) -> Story:
 
 def _record(now: datetime, decision: Decision) -> tuple[datetime, bytes, str]:
     return now, registry.encode(decision.fact), registry.TYPE_OF[type(decision.fact)]
+
+
+def after(account: Account | None, fact: LedgerFact, now: datetime) -> Account | None:
+    """The account after a fact, which is one version of it, of that time."""
+    folded = evolve(account, fact, now)
+    if folded is not None:
+        assert folded.version == (account.version if account is not None else 0) + 1
+        assert folded.last_at == now
+    return folded
+
+
+def loaded_otherwise(account: Account) -> Account:
+    """The account as it may be loaded as well: rows come in any order."""
+    lots, debits = list(account.lots.items()), list(account.debits.items())
+    return account._replace(lots=dict(reversed(lots)), debits=dict(reversed(debits)))
 
 
 def over_the_wire(fact: LedgerFact) -> LedgerFact:

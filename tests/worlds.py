@@ -249,6 +249,19 @@ class World:
                     shelf.evolve(fact, after.version, at)
         return accounts, shelf
 
+    def first(self, kind: type[Any]) -> tuple[Account | None, Any, datetime]:
+        """The first fact of a kind, behind the account as it was before, and when it was decided.
+
+        From the records alone.
+        """
+        accounts: dict[str, Account | None] = {}
+        for fact, at in self.dated:
+            before = accounts.get(fact.account)
+            if isinstance(fact, kind):
+                return before, fact, at
+            accounts[fact.account] = evolve(before, fact, at)
+        raise AssertionError(f"no {kind.__name__}")
+
     def member(self, member: str) -> Account:
         """A member's account."""
         return self.accounts[account_key(PROGRAM, member)]

@@ -45,14 +45,16 @@ def decide_merge(
             yield cause, request_merge(account, message, transfers, cause.id)
         case AcceptMerge():
             yield cause, accept_merge(account, message)
-        case ConcludeMerge(refused=None) if is_asked(shelf.parcels.get(message.merge_id)):
-            yield from _parts(account, message, shelf, cause, t)
         case ConcludeMerge():
-            yield cause, decline_merge(account, shelf.parcels.get(message.merge_id), message)
+            parcel = shelf.parcel_of(message.account, message.merge_id)
+            if message.refused is None and is_asked(parcel):
+                yield from _parts(account, message, shelf, cause, t)
+            else:
+                yield cause, decline_merge(account, parcel, message)
         case TakePart():
             yield cause, take(account, message, t)
         case SettleParcel():
-            parcel = shelf.parcels.get(message.parcel_id)
+            parcel = shelf.parcel_of(message.account, message.parcel_id)
             yield cause, settle_parcel(account, parcel, message)
         case _:
             assert_never(message)

@@ -64,7 +64,7 @@ def _of_claim(
     shelf: Shelf,
     t: datetime,
 ) -> LedgerFact:
-    claim = shelf.claims.get(message.redemption_id)
+    claim = shelf.claim_of(message.account, message.redemption_id)
     match message:
         case ConcludeReward():
             return conclude(account, claim, message, t)

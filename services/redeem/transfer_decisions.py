@@ -34,6 +34,7 @@ def decide_transfer(
         case ReceivePoints():
             return receive(account, message, t)
         case ConcludeTransfer():
-            return conclude(account, shelf.transfers.get(message.transfer_id), message, t)
+            transfer = shelf.transfer_of(message.account, message.transfer_id)
+            return conclude(account, transfer, message, t)
         case _:
             assert_never(message)

@@ -277,7 +277,7 @@ class Debit(NamedTuple):
         if (
             self.amount != self.covered + self.due + self.waived
             or self.covered != sum(points for _, points in self.allocation)
-            or min(self.amount, self.covered, self.waived) < 0
+            or min(self.covered, self.waived) < 0
             or any(part.points <= 0 for part in self.owed)
             or dates != sorted(dates)
         ):

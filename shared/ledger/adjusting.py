@@ -11,7 +11,7 @@ from shared.events.base import INSTANT_END
 from shared.events.commands import AdjustPoints, Direction
 from shared.events.facts import RefusalReason
 from shared.events.movements import PointsAdded, PointsDeducted, RequestRefused
-from shared.ledger.account import Account, DebitKind, in_utc, opened
+from shared.ledger.account import Account, DebitKind, in_utc
 from shared.ledger.covering import Short, allocate, covering_order, coverings, shares
 from shared.ledger.draft import Draft, new_debit, new_lot
 from shared.ledger.refusing import CORRECTING, Refusing
@@ -96,9 +96,9 @@ def _with_lot(account: Account, fact: PointsAdded, t: datetime) -> Draft:
     return draft
 
 
-def points_added(account: Account | None, fact: PointsAdded, t: datetime) -> Account:
-    """A new lot; it opens an account that there was not."""
-    draft = _with_lot(opened(fact.account, t) if account is None else account, fact, t)
+def points_added(account: Account, fact: PointsAdded, t: datetime) -> Account:
+    """A new lot, of which some points cover what was due."""
+    draft = _with_lot(account, fact, t)
     draft.cover(fact.covers)
     return draft.account(t)
 

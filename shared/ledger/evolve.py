@@ -267,7 +267,6 @@ def _credited(account: Account, fact: PointsCredited, t: datetime) -> Account:
         active_from,
         expires_at,
         version,
-        graced=False,
         sliding=fact.sliding,
         awaits=fact.awaits,
         promised=in_utc(fact.promised) if fact.promised is not None else None,

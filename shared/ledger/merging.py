@@ -163,7 +163,7 @@ def _lean(message: BaseModel, known: Container[UUID]) -> BaseModel:
         ]
         dropped["parts"] = tuple(part for part in message.parts if part not in credited)
         dropped["points"] = message.points - sum(part.points for part in credited)
-    return message.model_copy(update=dropped) if dropped else message
+    return message.model_copy(update=dropped)
 
 
 def inner(command: TakeInput) -> Any:

@@ -196,7 +196,7 @@ def take(account: Account | None, command: TakePart, t: datetime) -> PartTaken:
         part=_arrived(command.part, t),
     )
     covers = coverings(taken(account, fact, t), t)
-    return fact.model_copy(update={"covers": covers}) if covers else fact
+    return fact.model_copy(update={"covers": covers})
 
 
 def _arrived(part: Part, t: datetime) -> Part:

@@ -199,7 +199,7 @@ def fulfil(
     refusing = Refusing(command, command.redemption_id)
     if blocked := refusing.unless_open(account, GIVING_BACK):
         return blocked
-    if claim is None or claim.account != command.account:
+    if claim is None:
         return refusing.because(RefusalReason.REDEMPTION_UNKNOWN)
     if command.brand not in {None, claim.brand}:
         return refusing.because(RefusalReason.REWARD_NOT_AVAILABLE)
@@ -230,7 +230,7 @@ def cancel_reward(
     if blocked := refusing.unless_open(account, GIVING_BACK):
         return blocked
     assert account is not None
-    if claim is None or claim.account != command.account:
+    if claim is None:
         return refusing.because(RefusalReason.REDEMPTION_UNKNOWN)
     if claim.state is not ClaimState.ISSUED:
         return refusing.because(RefusalReason.REWARD_NOT_OPEN)

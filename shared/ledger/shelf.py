@@ -6,7 +6,7 @@ free codes the first one put in stock is taken first. What is not loaded cannot 
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 from shared.events.ids import code_id
@@ -28,6 +28,7 @@ OF_CLAIMS: tuple[type[Any], ...] = get_args(ClaimFact)
 OF_CODES: tuple[type[Any], ...] = get_args(CodeFact)
 OF_TRANSFERS: tuple[type[Any], ...] = get_args(TransferFact)
 OF_PARCELS: tuple[type[Any], ...] = get_args(ParcelFact)
+Owned = TypeVar("Owned", Claim, Transfer, Parcel)
 
 
 class Shelf:
@@ -61,6 +62,18 @@ class Shelf:
         for code in sorted(self.codes.values(), key=lambda code: code.place):
             if code.taken_by is None:
                 self._free.setdefault(code.lot_id, {})[code.place] = code.code
+
+    def claim_of(self, account: str, redemption_id: UUID) -> Claim | None:
+        """The claim, if it is loaded and the account's."""
+        return _owned(self.claims.get(redemption_id), account)
+
+    def transfer_of(self, account: str, transfer_id: UUID) -> Transfer | None:
+        """The transfer, if it is loaded and the account's."""
+        return _owned(self.transfers.get(transfer_id), account)
+
+    def parcel_of(self, account: str, parcel_id: UUID) -> Parcel | None:
+        """The parcel, if it is loaded and the account's."""
+        return _owned(self.parcels.get(parcel_id), account)
 
     def claims_of(self, account: str) -> list[Claim]:
         """The claims of an account that are loaded and have not moved to another one."""
@@ -117,9 +130,13 @@ class Shelf:
     def _shelve(self, code: StockCode) -> None:
         free = self._free.setdefault(code.lot_id, {})
         if code.taken_by is not None:
-            free.pop(code.place, None)
+            del free[code.place]
             return
         comes_last = not free or next(reversed(free)) < code.place
         free[code.place] = code.code
         if not comes_last:
             self._free[code.lot_id] = dict(sorted(free.items()))
+
+
+def _owned(row: Owned | None, account: str) -> Owned | None:
+    return row if row is not None and row.account == account else None

@@ -21,7 +21,7 @@ from shared.events.rewards import (
     UnitReturned,
     UnitTaken,
 )
-from shared.ledger.account import Account, DebitKind, InvariantError, opened
+from shared.ledger.account import Account, DebitKind, InvariantError
 from shared.ledger.covering import Short, allocate
 from shared.ledger.draft import Draft, new_debit, new_lot
 from shared.ledger.giving_back import give_back, take_back
@@ -89,11 +89,10 @@ def _unfit(
     return None
 
 
-def stock_added(account: Account | None, fact: StockAdded, t: datetime) -> Account:
-    """A new lot of units; it opens a stock that there was not."""
-    before = opened(fact.account, t) if account is None else account
-    draft = Draft(before)
-    draft.add_lot(new_lot(before, fact.lot_id, fact.brand, fact.units, t))
+def stock_added(account: Account, fact: StockAdded, t: datetime) -> Account:
+    """A new lot of units."""
+    draft = Draft(account)
+    draft.add_lot(new_lot(account, fact.lot_id, fact.brand, fact.units, t))
     return draft.account(t)
 
 
@@ -125,7 +124,7 @@ def unit_taken(account: Account, fact: UnitTaken, t: datetime) -> Account:
     """A debit of one unit."""
     unit = [LotShare(lot_id=fact.lot_id, points=1)]
     draft = Draft(account)
-    draft.add_debit(new_debit(account, fact.unit_id, DebitKind.REWARD, 1, unit, t), active_at=t)
+    draft.add_debit(new_debit(account, fact.unit_id, DebitKind.REWARD, 1, unit, t))
     return draft.account(t)
 
 

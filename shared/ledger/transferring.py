@@ -168,7 +168,7 @@ def conclude(
 
     No status of the account is in its way: the points may be the other's already.
     """
-    if account is None or transfer is None or not _is_open(account, transfer):
+    if account is None or transfer is None or transfer.state is not TransferState.IN_TRANSIT:
         refusing = Refusing(command, command.transfer_id)
         return refusing.because(RefusalReason.TRANSFER_UNKNOWN)
     if command.refused is None:
@@ -187,10 +187,6 @@ def conclude(
         reason=command.refused,
         back=give_back(account, debit, debit.amount, t),
     )
-
-
-def _is_open(account: Account, transfer: Transfer) -> bool:
-    return transfer.account == account.key and transfer.state is TransferState.IN_TRANSIT
 
 
 def returned(account: Account, fact: TransferReturned, t: datetime) -> Account:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.events.facts import RefusalReason
+from shared.events.facts import Awaits, RefusalReason
 from shared.events.movements import AwardConfirmed
 from shared.ledger.account import InvariantError
 from shared.ledger.evolve import evolve
@@ -78,15 +78,37 @@ def test_what_cannot_be(before: list[Step], step: Step, reason: RefusalReason):
     given(*before).when(step).then_refused(reason)
 
 
+def test_what_comes_back_of_it_leaves_the_promise_as_it_was():
+    story = given(WAITING).when(returned(40, on=5)).when(confirm(on=10))
+    story.then_reads(on=364, available=60).then_reads(on=365, available=0)
+
+
+def test_points_that_are_active_without_their_event_wait_for_nothing():
+    """Of an award that its program makes active at the date, whether the event has come or not."""
+    award = earned(100, active=30, expires=365).message
+    waits = Awaits(event="delivered", otherwise="activated")
+    step = WAITING._replace(message=award.model_copy(update={"awaits": waits}))
+    given().when(step).then(credited(100, active=30, expires=365)).then_reads(on=30, available=100)
+
+
 def test_what_was_reinstated_waits_no_more():
     story = given(WAITING).when(reinstate("L1", 90, on=40))
     story.then_reads(available=100).then_reads(on=89, available=100).then_reads(on=90, expired=100)
+
+
+def test_what_was_reinstated_or_confirmed_slides_as_if_it_had_never_waited():
+    waiting = earned(100, active=30, expires=365, awaits=True, sliding=True)
+    for step in (reinstate("L1", 90, on=40), confirm(on=10)):
+        story = given(waiting).when(step)
+        assert (story.lot("L1").awaits, story.lot("L1").promised) == (None, None)
+        story.when(earned(0, "act", extends=400, on=41)).then_reads(on=399, available=100)
 
 
 def test_several_lots_are_activated_together_and_those_that_are_active_stay_so():
     first = earned(100, active=30, expires=365, awaits=True, parts={"P": (40, 200)})
     story = given(first, delivered("L1", on=5)).when(delivered("P", "L1", times=2, on=10))
     story.then_refused(NOT_PENDING).then_reads(available=100)
+    assert len(story.last) == 1
 
 
 def test_waiting_points_cover_what_is_due_and_what_covered_by_then_stays():

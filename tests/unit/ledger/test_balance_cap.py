@@ -14,6 +14,7 @@ def granted(story: Story) -> tuple[int, int | None]:
     """What the last award was granted, and what it would have been if it was clipped."""
     fact = story.last[-1]
     assert isinstance(fact, PointsCredited)
+    assert (fact.balance_cap is None) is (fact.desired is None)
     return fact.points, fact.desired
 
 

@@ -183,11 +183,53 @@ def test_sums_that_do_not_hold_are_found():
         debit._replace(amount=11),
         debit._replace(covered=9, waived=1),
         debit._replace(amount=9, waived=-1),
+        debit._replace(amount=-1, covered=-1, allocation=((named("L1"), -1),)),
         debit._replace(amount=10, owed=(Due(0, None),)),
         debit._replace(amount=12, owed=(Due(1, None), Due(1, at(5)))),
     ):
         with pytest.raises(InvariantError):
             odd.check()
+
+
+def test_a_debit_gives_back_what_it_holds_from_the_end():
+    debit = evolve(account(), redeemed(110, L1=100, L3=10), at(2)).debits[redemption()]
+    assert debit.given_back(0, 0, [(named("L3"), 10), (named("L1"), 1)]).covered == 99
+    for out_of_turn in (
+        [(named("L1"), 1)],
+        [(named("L3"), 11)],
+        [(named("L3"), 10), (named("L1"), 100), (named("L1"), 1)],
+    ):
+        with pytest.raises(InvariantError, match="out of turn"):
+            debit.given_back(0, 0, out_of_turn)
+    with pytest.raises(InvariantError, match="fewer points"):
+        debit.uncovered(named("L3"), 11)
+    with pytest.raises(InvariantError, match="does not owe"):
+        debit.written_off(1, at(9))
+
+
+@pytest.mark.parametrize(
+    ("active", "expires", "awaits", "day", "is_active", "is_past"),
+    [
+        (5, None, None, 4, False, False),
+        (5, None, None, 5, True, False),
+        (0, 9, None, 8, True, False),
+        (0, 9, None, 9, False, True),
+        (5, 5, None, 4, False, True),
+        (5, 4, None, 3, False, True),
+        (5, 5, "delivered", 4, False, False),
+        (5, 5, "delivered", 5, False, True),
+    ],
+)
+def test_from_when_until_when_points_can_be_spent(active, expires, awaits, day, is_active, is_past):
+    until = None if expires is None else at(expires)
+    lot = (
+        account()
+        .lots[named("L1")]
+        ._replace(active_from=at(active), expires_at=until, awaits=awaits)
+    )
+    assert (lot.is_active(at(day)), lot.is_past(at(day))) == (is_active, is_past)
+    spendable = account()._replace(free=100, lots={lot.lot_id: lot}).available(at(day))
+    assert spendable == (100 if is_active else 0)
 
 
 def test_only_what_a_fact_names_has_to_be_loaded():

@@ -6,6 +6,7 @@ from shared.events.base import account_key
 from shared.events.commands import HoldPoints
 from shared.events.facts import PointsCredited, PointsRedeemed, RefusalReason
 from shared.events.merges import (
+    ConcludeMerge,
     InputForwarded,
     MergeAccepted,
     MergeAccount,
@@ -14,6 +15,7 @@ from shared.events.merges import (
     ParcelSettled,
     PartMoved,
     PartTaken,
+    SettleParcel,
     TakeInput,
 )
 from shared.events.movements import (
@@ -22,7 +24,8 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
-from shared.ledger.account import Status
+from shared.ledger.account import InvariantError, Status
+from shared.ledger.evolve import evolve
 from shared.ledger.merging import inner
 from tests.stories import named
 from tests.worlds import DAY, PROGRAM, START, World, coffee
@@ -104,6 +107,41 @@ def test_a_merge_is_refused_by_the_account_itself(
     assert (why.reason, {name: getattr(why, name) for name in numbers}) == (reason, numbers)
     after = made.accounts.get(key(member))
     assert (before and before.sums) == (after and after.sums)
+
+
+def test_what_is_told_of_a_merge_or_a_parcel_that_is_not_open_is_refused():
+    made = world()
+    made.earn("max", 1, "own")
+    asked = made.merge("jo", "flo")
+    made.carry()
+    made.spend("jo", 1)
+    open_input = made.facts[-1].input_id
+    no = RefusalReason.ACCOUNT_BLOCKED
+    for account, merge_id, refused in (
+        ("jo", open_input, no),
+        ("jo", named("nothing"), None),
+        ("max", asked.merge_id, no),
+        ("nobody", named("nothing"), no),
+    ):
+        told = ConcludeMerge(account=key(account), merge_id=merge_id, refused=refused)
+        assert refusal(made.say(told)).reason is RefusalReason.MERGE_UNKNOWN
+    for account, parcel_id in (("jo", asked.merge_id), ("max", open_input), ("nobody", open_input)):
+        settle = SettleParcel(account=key(account), parcel_id=parcel_id)
+        told_of = refusal(made.say(settle))
+        assert (told_of.reason, told_of.subject) == (RefusalReason.MERGE_UNKNOWN, parcel_id)
+
+
+def test_a_merge_that_the_other_account_takes_is_not_declined():
+    made = world()
+    asked = made.merge("jo", "flo")
+    declined = MergeDeclined(
+        account=key("jo"), merge_id=asked.merge_id, to=key("flo"), reason=RefusalReason.HOLD_OPEN
+    )
+    assert evolve(made.member("jo"), declined, made.now).status is Status.ACTIVE
+    merged_already = made.member("flo")._replace(status=Status.CLOSED, merged_into=key("max"))
+    for account, fact in ((world().member("jo"), declined), (merged_already, asked)):
+        with pytest.raises(InvariantError):
+            evolve(account, fact.model_copy(update={"account": account.key}), made.now)
 
 
 def test_a_merge_into_another_program_is_refused():

@@ -29,6 +29,7 @@ from tests.stories import (
     confirm,
     earned,
     extend,
+    give,
     given,
     hold,
     named,
@@ -185,6 +186,11 @@ def test_a_lot_has_its_grace_once():
     story.when(cancel(40, "s", on=41)).then_reads(available=0, expired=100)
 
 
+def test_a_redemption_is_cancelled_also_under_no_program():
+    story = given(earned(100), redeem(60)).under(None).when(cancel(60)).then_reads(available=100)
+    story.under(None).when(cancel(7, "x")).then_refused(RefusalReason.REDEMPTION_UNKNOWN, asked=7)
+
+
 def test_what_comes_back_covers_what_is_due_before_it_is_free():
     story = given(earned(50, "L0"), redeem(50), earned(80), redeem(80, "s"), returned(50, "L0"))
     story.then_reads(deficit=50).when(cancel(80, "s")).then_reads(deficit=0, available=30)
@@ -234,6 +240,42 @@ def test_the_date_of_a_write_off_stands_with_the_claw_back():
     assert debit.owed == (Due(40, at(30)), Due(60, at(33)))
     story.then_reads(on=30, deficit=60, written_off=40)
     story.then_reads(on=33, deficit=0, written_off=100)
+
+
+@pytest.mark.parametrize(
+    ("days", "owed"),
+    [
+        (("30D", "30D"), (Due(70, at(30)),)),
+        (("30D", "10D"), (Due(30, at(10)), Due(40, at(30)))),
+        ((None, "10D"), (Due(30, at(10)), Due(40, None))),
+        ((None, None), (Due(70, None),)),
+    ],
+)
+def test_what_is_due_of_a_debit_stands_by_date_earliest_first_undated_last(days, owed):
+    """Two returns of a day, under versions that write off after so many days, or never."""
+    story = given(earned(100), redeem(100))
+    for times, (points, after) in enumerate(zip((40, 30), days, strict=True)):
+        terms = {"deficit": "written_off", "write_off_after": after} if after else {}
+        rules = program(holds={"longest": "24h"}, returns=terms)
+        story = story.under(rules).given(returned(points, times=times))
+    assert story.open_account.debits[redemption()].owed == owed
+
+
+def test_a_hold_that_has_lost_its_cover_still_holds_its_points():
+    story = given(earned(50), earned(100, "L2"), hold(50, "short"), returned(50))
+    story = story.when(earned(30, "L3")).given(hold(5, "more")).then_reads(held=55, deficit=0)
+    assert len(story.open_account.open_holds()) == 2
+    short = given(earned(50), hold(50, "short"), returned(50)).open_account
+    assert [debit.due for debit in short.open_holds()] == [50]
+    with pytest.raises(InvariantError, match="held points"):
+        short._replace(debits={}).open_holds()
+
+
+@pytest.mark.parametrize("step", [redeem(5), hold(5), adjust(-5), give(5)])
+def test_a_debit_is_as_old_as_the_fact_that_made_it(step):
+    story = given(earned(50), earned(50, "L2")).when(step._replace(on=at(4)))
+    [debit] = story.open_account.debits.values()
+    assert (debit.made_at, debit.order) == (at(4), 3)
 
 
 @pytest.mark.parametrize("name", ["L9", "L0"])
@@ -298,6 +340,12 @@ def test_points_that_expired_are_free_again_once_their_lot_is_reinstated():
     assert isinstance(fact, LotReinstated)
     assert (fact.points, fact.expired_at) == (70, at(10))
     story.then_reads(available=70, expired=0).then_reads(on=30, available=0, expired=70)
+
+
+def test_points_that_are_reinstated_cover_what_is_due():
+    story = given(earned(100, expires=10), earned(50, "L2"), redeem(50, "s", on=11))
+    story = story.when(returned(50, "L2")).then_reads(deficit=50)
+    story.when(reinstate("L1", 60)).then_reads(deficit=0, available=50)
 
 
 def test_a_pending_award_that_is_confirmed_is_active_now():
@@ -414,10 +462,17 @@ def test_no_refusal_opens_an_account():
         (adjust(-1), {"debit_id": redemption("h")}),
         (adjust(1), {"lot_id": named("L1")}),
         (extend("L1", 99), {"expired_at": at(3)}),
+        (extend("L1", 99), {"expires_at": at(90)}),
+        (reinstate("gone", 99), {"points": 4}),
+        (reinstate("gone", 99), {"expired_at": at(-2)}),
+        (reinstate("gone", 99), {"lot_id": named("L1"), "points": 0, "expired_at": at(90)}),
+        (confirm("later"), {"active_from": at(1)}),
+        (confirm("later"), {"lot_id": named("L1")}),
     ],
 )
 def test_a_fact_that_does_not_fit_is_not_folded(step, change):
-    story = given(earned(100, expires=90), redeem(10), hold(60))
+    gone, later = earned(5, "gone", expires=-1), earned(5, "later", active=3)
+    story = given(gone, later, earned(100, expires=90), redeem(10), hold(60))
     (fact,) = story.when(step).last
     evolve(story.open_account, fact, at(0))
     with pytest.raises(InvariantError):

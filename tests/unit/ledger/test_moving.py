@@ -1,16 +1,21 @@
 """How an account moves, part by part: what is in a part, what is lost on the way, what fits."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.events import registry
+from shared.events.commands import AdjustPoints, CapturePoints, HoldPoints
 from shared.events.merges import MergeAccepted, Part, PartMoved, PartTaken
 from shared.events.topics import RECORD_BYTES_MAX
 from shared.ledger import moving
-from shared.ledger.account import InvariantError
+from shared.ledger.account import Account, InvariantError
 from shared.ledger.evolve import evolve
-from shared.ledger.moving import UNITS_PER_PART
+from shared.ledger.moving import UNITS_PER_PART, parts_of
+from tests import rewards
+from tests.rewards import Rewards, reward
+from tests.stories import loaded_otherwise
 from tests.worlds import DAY, START, World, coffee
 
 UNTIL = START + 30 * DAY
@@ -55,6 +60,90 @@ def test_lots_and_debits_are_as_they_were():
     for debit in jo.debits.values():
         assert flo.debits[debit.debit_id] == debit._replace(account=flo.key)
     assert flo.debits
+
+
+def lived() -> Rewards:
+    """Jo has held, captured, given and been given points, redeemed and lost some, and owes some."""
+    terms = {"deficit": "written_off", "write_off_after": "30D"}
+    made = Rewards(rewards.coffee(reward(points=3), transfers={}, returns=terms))
+    jo: dict[str, Any] = {"account": "coffee:jo"}
+    made.earn("jo", 10, "short", expires_at=START + DAY)
+    made.now += DAY
+    made.earn("jo", 100, "first", brand="south", expires_at=UNTIL)
+    for member in ("max", "flo"):
+        made.earn(member, 200, "own")
+    held = made.say(HoldPoints(**jo, idempotency_key="h", points=40))
+    made.say(CapturePoints(**jo, idempotency_key="c", hold_id=held.hold_id, points=30))
+    for direction in ("add", "deduct"):
+        adjusted = {**jo, "idempotency_key": direction, "direction": direction, "points": 7}
+        made.say(AdjustPoints(**adjusted, actor="ann", reason="goodwill"))
+    made.give("max", "jo", 50)
+    for key in ("1", "2", "3"):
+        made.give("jo", "max", 5, key=f"gift {key}")
+        made.redeem("jo", key=f"cup {key}")
+    made.carry()
+    made.spend("jo", made.member("jo").free)
+    made.bring_back("jo", 60, "first")
+    return made
+
+
+def test_what_a_member_has_lived_through_is_the_other_accounts():
+    made = lived()
+    jo, flo = made.member("jo"), made.member("flo")
+    assert all((jo.earned, jo.redeemed, jo.expired, jo.clawed_back, jo.due))
+    assert all((jo.added, jo.deducted, jo.received, jo.sent))
+    merged(made)
+    after = made.member("flo")
+    names = set(Account._fields[4:17]) - {"free", "due"}
+    assert {name: getattr(after, name) for name in names} == {
+        name: getattr(jo, name) + getattr(flo, name) for name in names
+    }
+    assert after.balance == jo.balance + flo.balance
+    assert all(debit.due == 0 for debit in after.debits.values())
+    for debit in jo.debits.values():
+        there = after.debits[debit.debit_id]
+        assert there.allocation[: len(debit.allocation)] == debit.allocation
+        untouched: dict[str, Any] = {"account": flo.key, "covered": 0, "owed": (), "allocation": ()}
+        assert there._replace(**untouched) == debit._replace(**untouched)
+
+
+def test_nothing_is_left_of_what_has_moved():
+    jo = merged(lived()).member("jo")
+    assert not any(jo.sums)
+    for lot in jo.lots.values():
+        assert (lot.original, lot.free, lot.used, lot.expired, lot.clawed, lot.order) == (0,) * 6
+    for debit in jo.debits.values():
+        assert (debit.amount, debit.allocation, debit.owed, debit.order) == (0, (), (), 0)
+
+
+@pytest.mark.parametrize(("early", "written_off"), [(DAY, 0), (0 * DAY, 1)])
+def test_what_is_due_there_too_is_due_until_its_date(early: timedelta, written_off: int):
+    """Flo owes as much as she can, so nothing covers what Jo owes."""
+    made = lived()
+    made.spend("flo", 200, "all")
+    made.bring_back("flo", 200, "own")
+    owes = [debit for debit in made.member("jo").debits.values() if debit.settles_at is not None]
+    [date] = {debit.settles_at for debit in owes}
+    assert date is not None
+    made.merge("jo", "flo")
+    while not isinstance(made.facts[-1], PartMoved):
+        made.say(made.letters[0].command)
+    made.now = date - early - timedelta(seconds=1)  # what is said takes a second
+    made.say(made.letters[0].command)
+    for debit in owes:
+        there = made.member("flo").debits[debit.debit_id]
+        assert there.owed == (() if written_off else debit.owed)
+        assert there.waived == written_off * debit.due
+
+
+def test_in_which_order_rows_come_makes_no_difference_to_the_parts():
+    made = lived()
+    account, shelf = made.member("jo"), made.shelf
+    claims, transfers = shelf.claims_of(account.key), shelf.transfers_of(account.key)
+    assert len(claims) == len(transfers) == 3
+    turned = loaded_otherwise(account)
+    parts = parts_of(account, claims, transfers)
+    assert parts_of(turned, claims[::-1], transfers[::-1]) == parts
 
 
 def test_a_large_account_moves_in_parts():

@@ -4,29 +4,44 @@ A world of members and stocks is in `tests.rewards`: letters between them are ca
 """
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from shared.events.base import POINTS_MAX, account_key, stock_account
 from shared.events.facts import RefusalReason
-from shared.events.movements import RequestRefused
+from shared.events.ids import command_cause
+from shared.events.movements import GivenBack, LotBack, RequestRefused
 from shared.events.rewards import (
+    ConcludeReturn,
+    ConcludeReward,
+    PutStock,
+    ReturnUnit,
     RewardCancelled,
     RewardFulfilled,
     RewardIssued,
     RewardRefused,
     RewardReserved,
     StockAdded,
+    TakeUnit,
     UnitRefused,
+    UnitReturned,
+    UnitTaken,
 )
-from shared.ledger.account import Status
+from shared.ledger.account import DebitKind, HoldState, InvariantError, Status
 from shared.ledger.claims import ClaimState
+from shared.ledger.evolve import evolve
 from shared.ledger.rewards import made_code
 from shared.program.rewards import REWARDS_MAX
 from tests.rewards import Rewards, coffee, reward
-from tests.stories import redemption
+from tests.stories import named, redemption
+from tests.worlds import DAY, PROGRAM, START
 
 COUNTED: dict[str, Any] = {"stock": "counted"}
 POOL: dict[str, Any] = {"stock": "counted", "codes": "pool"}
+STOCK = stock_account(PROGRAM, "cup")
+SPENT = command_cause(account_key(PROGRAM, "jo"), "s").id
+IN_PART = GivenBack(lots=(LotBack(lot_id=named("jo/first"), points=99),))
 
 
 def world(*rewards: dict[str, object], points: int = 250, **further: object) -> Rewards:
@@ -61,6 +76,21 @@ def test_codes_are_made_of_the_redemption_and_no_two_are_alike():
     assert all(len(code) == len("XXXX-XXXX-XXXX") for code in codes)
 
 
+def test_the_code_of_a_redemption_is_the_same_for_ever():
+    assert made_code(UUID("00000000-0000-5000-8000-000000000007")) == "K8W5-VM9Y-T8P0"
+
+
+@pytest.mark.parametrize("stock", ["unlimited", "counted"])
+@pytest.mark.parametrize("codes", ["none", "made"])
+def test_a_reward_has_a_code_if_its_program_makes_one(stock: str, codes: str):
+    shop = world(reward(stock=stock, codes=codes))
+    shop.stock(1)
+    fact = shop.redeem("jo")
+    shop.carry()
+    made = made_code(fact.redemption_id) if codes == "made" else None
+    assert (shop.claim(fact).state, shop.claim(fact).code) == (ClaimState.ISSUED, made)
+
+
 # with stock
 
 
@@ -87,6 +117,7 @@ def test_without_a_unit_the_points_come_back():
     assert shop.claim(reserved).reason is RefusalReason.REWARD_NOT_AVAILABLE
     jo = shop.member("jo")
     assert (jo.free, jo.held, jo.redeemed, jo.balance) == (250, 0, 0, 250)
+    assert jo.debits[reserved.redemption_id].state is HoldState.RELEASED
 
 
 def test_the_last_unit_goes_to_exactly_one_of_fifty():
@@ -114,6 +145,33 @@ def test_codes_of_a_pool_are_given_out_in_the_order_in_which_they_came():
         claims.append(shop.claim(fact))
     assert [claim.code for claim in claims] == ["A-2", "A-1", "B-1", None]
     assert claims[-1].state is ClaimState.REFUSED
+
+
+def test_units_are_those_of_the_brand_that_honours_them_and_each_is_a_debit_of_the_stock():
+    shop = world(reward(**COUNTED, honoured_by="south"))
+    shop.stock(2)
+    reserved = shop.redeem("jo")
+    shop.carry()
+    taken = next(fact for fact in shop.facts if isinstance(fact, UnitTaken))
+    stock = shop.accounts[STOCK]
+    assert [lot.brand for lot in stock.lots.values()] == ["south"]
+    unit = stock.debits[taken.unit_id]
+    assert (unit.kind, unit.amount) == (DebitKind.REWARD, 1)
+    assert START < unit.made_at < shop.claim(reserved).changed_at
+
+
+def test_why_there_was_no_unit_is_told():
+    shop = world(reward(**COUNTED))
+    reserved = shop.redeem("jo")
+    command = shop.letters[0].command
+    assert isinstance(command, TakeUnit)
+    why = RefusalReason.PROGRAM_UNKNOWN
+    told = ConcludeReward(
+        account=reserved.account, redemption_id=reserved.redemption_id, refused=why
+    )
+    refused = shop.say(told)
+    assert isinstance(refused, RewardRefused)
+    assert (refused.reason, shop.claim(reserved).reason) == (why, why)
 
 
 # handed over, cancelled
@@ -155,6 +213,60 @@ def test_a_cancelled_reward_gives_points_back_and_its_unit_as_the_program_says(
     assert shop.claim(second).code == next_code
 
 
+@pytest.mark.parametrize(("grace", "back"), [("30D", (250, 0)), (None, (150, 100))])
+def test_points_of_a_cancelled_reward_whose_date_is_past_have_the_programs_grace(grace, back):
+    shop = Rewards(coffee(reward(), returns={"grace": grace} if grace else {}))
+    shop.earn("jo", 100, "soon", expires_at=START + DAY)
+    shop.earn("jo", 150, "own")
+    claim = shop.claim(shop.redeem("jo"))
+    shop.now = START + 2 * DAY
+    shop.cancel(claim)
+    assert (shop.member("jo").free, shop.member("jo").expired) == back
+
+
+def test_grace_ends_at_a_time_of_day_in_the_zone_of_the_program():
+    """From a summer's evening in New York to a winter's, when it is an hour later in UTC."""
+    terms = {"timezone": "America/New_York", "returns": {"grace": "200D"}}
+    shop = Rewards(coffee(reward(points=50), **terms))
+    for lot, points in (("a", 50), ("b", 50)):
+        shop.earn("jo", points, lot, expires_at=START + DAY)
+    claim, spent = shop.claim(shop.redeem("jo")), shop.spend("jo", 50)
+    shop.now = START + 2 * DAY
+    shop.cancel(claim)
+    shop.refund("jo", spent.redemption_id)
+    dates = [lot.expires_at for lot in shop.member("jo").lots.values()]
+    assert [date and date.hour for date in dates] == [1, 1]
+
+
+def test_a_cancelled_reward_of_a_program_that_is_gone_gives_its_points_back():
+    shop = world(reward())
+    claim = shop.claim(shop.redeem("jo"))
+    shop.program = None
+    assert isinstance(shop.cancel(claim), RewardCancelled)
+    assert shop.member("jo").free == 250
+
+
+def test_what_is_told_of_a_reward_that_is_not_there_is_refused():
+    """Whoever carries it: of another account, of a reward that nobody redeemed, or twice."""
+    shop = world(reward(**COUNTED))
+    shop.earn("eve", 100, "first")
+    claim = shop.claim(shop.redeem("jo"))
+    eve, nothing = account_key(PROGRAM, "eve"), redemption("nothing")
+    for account, told in ((eve, claim.redemption_id), (claim.account, nothing), (eve, nothing)):
+        unit: dict[str, Any] = {"account": account, "redemption_id": told}
+        for command in (ConcludeReward(**unit, lot_id=nothing), ConcludeReturn(**unit)):
+            why = shop.say(command)
+            assert (refusal(why), why.subject) == (RefusalReason.REWARD_NOT_OPEN, told)
+    early = ConcludeReturn(account=claim.account, redemption_id=claim.redemption_id)
+    assert refusal(shop.say(early)) is RefusalReason.REWARD_NOT_OPEN
+    for stock in (STOCK, "coffee:~reward~tea"):
+        back = ReturnUnit(account=stock, redemption_id=nothing)
+        why = shop.say(back)
+        assert (refusal(why), why.subject) == (RefusalReason.REDEMPTION_UNKNOWN, nothing)
+    shop.carry()
+    assert shop.claim(claim).state is ClaimState.REFUSED
+
+
 def test_a_reward_that_is_still_reserved_can_neither_be_cancelled_nor_handed_over():
     shop = world(reward(**COUNTED))
     claim = shop.claim(shop.redeem("jo"))
@@ -182,7 +294,7 @@ def test_nobody_cancels_the_reward_of_another_member():
         ("account_blocked", {}, Status.FROZEN, 1, "tea"),
         ("account_blocked", {}, Status.EARN_ONLY, 1, "tea"),
         ("reward_unknown", {}, Status.ACTIVE, 1, "tea"),
-        ("reward_not_available", {"effective_until": "2026-05-01"}, Status.ACTIVE, 1, "cup"),
+        ("reward_not_available", {"effective_until": "2026-05-31"}, Status.ACTIVE, 1, "cup"),
         ("insufficient_points", {}, Status.ACTIVE, 1, "cup"),
         ("insufficient_points", COUNTED, Status.ACTIVE, 1, "cup"),
     ],
@@ -196,28 +308,60 @@ def test_of_several_reasons_the_first_in_precedence_is_told(reason, program, sta
     assert refusal(shop.redeem("jo", name)).value == reason
 
 
+def test_a_reward_is_offered_on_the_days_of_its_program():
+    """It begins on June 1st in UTC, when it is still May in New York."""
+    shop = Rewards(coffee(reward(effective_until="2026-05-31"), timezone="America/New_York"))
+    shop.earn("jo", 100, "first")
+    assert isinstance(shop.redeem("jo"), RewardIssued)
+
+
 def test_a_refusal_says_how_many_points_are_missing():
     fact = world(reward(points=300)).redeem("jo")
     assert (fact.asked, fact.available, fact.missing) == (300, 250, 50)
 
 
+CODES = {"limit_of": "codes"}
+
+
 @pytest.mark.parametrize(
-    ("reason", "program", "units", "codes"),
+    ("reason", "program", "units", "codes", "numbers"),
     [
-        ("program_unknown", None, 1, ()),
-        ("reward_unknown", [reward("tea", **COUNTED)], 1, ()),
-        ("reward_not_available", [reward()], 1, ()),
-        ("below_minimum", [reward(**POOL)], 1, ()),
-        ("limit_reached", [reward(**COUNTED)], 1, ("A-1",)),
-        ("limit_reached", [reward(**POOL)], 2, ("A-1",)),
-        ("code_known", [reward(**POOL)], 2, ("A-1", "A-1")),
-        ("code_known", [reward(**POOL)], 2, ("A-2", "A-0")),
+        ("program_unknown", None, 1, (), {}),
+        ("reward_unknown", [reward("tea", **COUNTED)], 1, (), {}),
+        ("reward_not_available", [reward()], 1, (), {}),
+        ("below_minimum", [reward(**POOL)], 1, (), {**CODES, "minimum": 1}),
+        ("limit_reached", [reward(**COUNTED)], 1, ("A-1",), {**CODES, "limit": 0}),
+        ("limit_reached", [reward(**POOL)], 2, ("A-1",), {**CODES, "limit": 1}),
+        ("code_known", [reward(**POOL)], 2, ("A-1", "A-1"), {}),
+        ("code_known", [reward(**POOL)], 2, ("A-2", "A-0"), {}),
     ],
 )
-def test_stock_that_cannot_be_put_is_refused(reason, program, units, codes):
+def test_stock_that_cannot_be_put_is_refused(reason, program, units, codes, numbers):
     shop = Rewards(None if program is None else coffee(*program))
     shop.stock(1, "A-0", key="before")
-    assert refusal(shop.stock(units, *codes)).value == reason
+    why = shop.stock(units, *codes)
+    assert refusal(why).value == reason
+    told = why.model_dump(include={"asked", "limit", "limit_of", "minimum"}, exclude_none=True)
+    assert told == {"asked": units, **numbers}
+
+
+def test_a_members_account_is_no_stock():
+    command = PutStock(
+        account="coffee:jo", idempotency_key="x", units=1, actor="ann", reason="more"
+    )
+    assert refusal(world(reward(**COUNTED)).say(command)) is RefusalReason.REWARD_UNKNOWN
+
+
+def test_a_stock_holds_as_many_units_as_an_account_points():
+    shop = world(reward(**COUNTED))
+    shop.stock(1)
+    units = POINTS_MAX - 9
+    shop.accounts[STOCK] = shop.accounts[STOCK]._replace(added=units, free=units)
+    fact = shop.stock(10, key="too many")
+    assert (refusal(fact), fact.limit, fact.limit_of) == (
+        *(RefusalReason.LIMIT_REACHED, POINTS_MAX, "stock"),
+    )
+    assert isinstance(shop.stock(9, key="all that fit"), StockAdded)
 
 
 def test_a_pool_takes_no_more_codes_than_a_turn_can_load():
@@ -231,3 +375,35 @@ def test_a_pool_takes_no_more_codes_than_a_turn_can_load():
         10_000,
         "stock",
     )
+
+
+# the fold
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (RewardIssued, {"points": 99}),
+        (RewardIssued, {"redemption_id": SPENT}),
+        (RewardRefused, {"points": 99}),
+        (RewardRefused, {"back": IN_PART}),
+        (RewardCancelled, {"points": 99}),
+        (RewardCancelled, {"back": IN_PART}),
+        (RewardCancelled, {"redemption_id": SPENT}),
+        (UnitReturned, {"back": GivenBack()}),
+    ],
+)
+def test_a_fact_that_does_not_fit_the_account_is_not_folded(kind, change):
+    """Of a member who has spent as many points as the reward takes."""
+    shop = world(reward(**COUNTED))
+    shop.spend("jo", 100)
+    if kind is not RewardRefused:
+        shop.stock(1)
+    claim = shop.claim(shop.redeem("jo"))
+    shop.carry()
+    shop.cancel(claim)
+    shop.carry()
+    account, fact, at = shop.first(kind)
+    evolve(account, fact, at)
+    with pytest.raises(InvariantError):
+        evolve(account, fact.model_copy(update=change), at)

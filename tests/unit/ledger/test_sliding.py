@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.events.facts import RefusalReason
-from shared.events.movements import ExpiryExtended, LotSlid
+from shared.events.movements import ExpiryExtended, HoldCaptured, LotSlid
 from shared.ledger import sliding
 from shared.ledger.account import InvariantError
 from shared.ledger.evolve import evolve
@@ -112,6 +112,17 @@ def test_a_captured_hold_extends_and_a_hold_alone_does_not():
     assert story.last[0] == slid(("L1", 20, 41), by=story_cause(story), act="redemption")
 
 
+def test_each_act_extends_by_a_fact_of_its_own():
+    story = given(earned(10, expires=20, sliding=True))
+    story = story.given(earned(0, "act", extends=40, on=10), earned(0, "more", extends=50, on=11))
+    story.then_reads(on=49, available=10)
+
+
+def test_what_was_held_under_a_program_that_is_gone_extends_nothing():
+    story = given(earned(10, expires=20, sliding=True)).under(SLIDING).given(hold(4, until=15))
+    assert [type(fact) for fact in story.under(None).when(capture(on=10)).last] == [HoldCaptured]
+
+
 def story_cause(story: Story) -> Any:
     """The id of the last request."""
     fact = story.last[0]
@@ -147,6 +158,7 @@ def test_many_lots_are_extended_by_several_facts(monkeypatch: pytest.MonkeyPatch
     "fact",
     [
         slid(("L1", 20, 19), by=named("act")),
+        slid(("L1", 20, 20), by=named("act")),
         slid(("L1", 21, 40), by=named("act")),
         slid(("L2", 20, 40), by=named("act")),
     ],

@@ -3,6 +3,7 @@
 A world of members is in `tests.worlds`: letters between them are carried by `carry`.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,18 +12,22 @@ import pytest
 from services.redeem.errands import outcome_letter
 from shared.events.base import account_key
 from shared.events.facts import InputRejected, RefusalReason
-from shared.events.movements import RequestRefused
+from shared.events.ids import command_cause
+from shared.events.movements import GivenBack, LotBack, RequestRefused
 from shared.events.transfers import (
     LOTS_PER_TRANSFER_MAX,
     ConcludeTransfer,
     PointsReceived,
     PointsSent,
+    ReceivedLot,
     TransferPoints,
     TransferReturned,
     TransferSettled,
 )
 from shared.ledger.account import InvariantError, Lot, Status
+from shared.ledger.evolve import evolve
 from shared.ledger.transfers import TransferState, transfer_after
+from tests.stories import named
 from tests.worlds import DAY, PROGRAM, START, World, coffee
 
 UNTIL = START + 30 * DAY
@@ -100,6 +105,14 @@ def test_the_same_points_can_go_back_and_forth():
     )
 
 
+def test_points_of_one_lot_can_be_given_several_times():
+    made = world()
+    for number in range(3):
+        made.give("jo", "flo", 20, key=str(number))
+        made.carry()
+    assert [lot.free for lot in gifts(made)] == [20, 20, 20]
+
+
 def test_what_is_due_there_is_covered_first():
     made = world(flo=50)
     made.spend("flo", 50)
@@ -118,6 +131,15 @@ def test_points_that_pass_their_date_on_the_way_come_in_as_expired():
     made.carry()
     flo = made.member("flo")
     assert (flo.free, flo.expired, flo.due, flo.received) == (0, 70, 50, 70)
+
+
+@pytest.mark.parametrize(("early", "expired"), [(timedelta(microseconds=1), 0), (timedelta(), 70)])
+def test_points_come_in_until_their_date(early: timedelta, expired: int):
+    made = world()
+    made.give("jo", "flo", 70)
+    made.now = UNTIL - timedelta(seconds=1) - early  # what is said takes a second
+    made.say(made.letters[0].command)
+    assert (made.member("flo").expired, made.member("flo").free) == (expired, 71 - expired)
 
 
 def test_a_transfer_is_carried_once_however_often_it_is_told():
@@ -244,6 +266,26 @@ def test_why_points_are_not_sent(asked: dict[str, Any], reason: RefusalReason):
     assert made.letters == []
 
 
+@pytest.mark.parametrize(
+    ("points", "numbers"),
+    [
+        (9, {"reason": "below_minimum", "minimum": 10}),
+        (81, {"reason": "limit_reached", "limit": 80, "limit_of": "transfer"}),
+        (101, {"reason": "insufficient_points", "available": 100, "missing": 1}),
+    ],
+)
+def test_a_refusal_tells_what_was_asked_and_what_is_allowed(points: int, numbers: dict[str, Any]):
+    refused = world(transfers={"minimum": 10, "most": 80}).give("jo", "flo", points)
+    assert isinstance(refused, RequestRefused)
+    assert {"asked": points, **numbers}.items() <= refused.model_dump(mode="json").items()
+
+
+@pytest.mark.parametrize("points", [10, 80])
+def test_so_many_points_can_be_given_at_once(points: int):
+    made = world(transfers={"minimum": 10, "most": 80})
+    assert isinstance(made.give("jo", "flo", points), PointsSent)
+
+
 def test_of_two_reasons_the_first_is_told():
     """In the precedence of `RefusalReason`: both always apply, the first one is told."""
     made = world(transfers={"minimum": 200, "most": 200})
@@ -295,3 +337,46 @@ def test_a_fact_that_does_not_fit_the_transfer_is_a_bug():
     ):
         with pytest.raises(InvariantError):
             transfer_after(known, fact, 3, START)
+
+
+SPENT = command_cause(account_key(PROGRAM, "jo"), "s").id
+IN_PART = GivenBack(lots=(LotBack(lot_id=named("jo/first"), points=39),))
+
+
+def _expired(fact: PointsReceived) -> tuple[ReceivedLot, ...]:
+    return tuple(lot.model_copy(update={"expired": True}) for lot in fact.lots)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (PointsSent, lambda _: {"points": 39}),
+        (PointsSent, lambda _: {"transfer_id": SPENT}),
+        (PointsReceived, lambda _: {"points": 39}),
+        (PointsReceived, lambda fact: {"lots": _expired(fact)}),
+        (TransferReturned, lambda _: {"points": 39}),
+        (TransferReturned, lambda _: {"back": IN_PART}),
+        (TransferReturned, lambda _: {"transfer_id": SPENT}),
+    ],
+)
+def test_a_fact_that_does_not_fit_the_account_is_not_folded(
+    kind: type[Any], change: Callable[[Any], dict[str, Any]]
+):
+    """Of a member who has spent as many points as they give."""
+    made = world()
+    made.spend("jo", 40)
+    if kind is TransferReturned:
+        with_status(made, "flo", Status.FROZEN)
+    made.give("jo", "flo", 40)
+    made.carry()
+    account, fact, at = made.first(kind)
+    evolve(account, fact, at)
+    with pytest.raises(InvariantError):
+        evolve(account, fact.model_copy(update=change(fact)), at)
+
+
+def test_points_that_are_gone_are_sent_by_no_fact():
+    made = world()
+    jo, sent = made.member("jo"), made.give("jo", "flo", 60)
+    with pytest.raises(InvariantError, match="not active"):
+        evolve(jo, sent, UNTIL)

@@ -1,12 +1,17 @@
 """The account keeper: what dates brought about comes first, each fact has its own cause."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from services.redeem.decide import decide
-from shared.events.facts import RefusalReason
-from shared.events.ids import expiry_cause
+from shared.events.facts import Awaits, DatedPoints, PointsCredited, RefusalReason
+from shared.events.ids import award_cause, expiry_cause
+from shared.events.movements import AwardConfirmed, ExpiryExtended, HoldLapsed
+from shared.ledger.evolve import evolve
 from shared.program.model import Program
 from tests.stories import (
     ACCOUNT,
@@ -16,13 +21,17 @@ from tests.stories import (
     Story,
     at,
     credited,
+    delivered,
     earned,
     expired,
     given,
+    hold,
     named,
+    program,
     redeem,
     redeemed,
     refused,
+    returned,
     tick,
 )
 
@@ -97,6 +106,70 @@ def test_the_version_of_the_program_is_that_of_the_decisions_instant():
     (decision,) = decide(story.account, step.message, program_at, step.cause, at(4))
     assert decision.fact == refused(RefusalReason.PROGRAM_UNKNOWN, 10)
     assert seen == [("shop", at(4))]
+
+
+def test_the_parts_of_an_award_are_lots_of_their_own_with_their_own_dates():
+    waits = Awaits(event="delivered", otherwise="activated")
+    of: dict[str, Any] = {"rules": ("bonus",)}
+    parts = (
+        DatedPoints(**of, lot_id=named("P"), points=3, active_from=at(7), expires_at=at(9)),
+        DatedPoints(
+            **of, lot_id=named("Q"), points=2, active_from=at(8), sliding=True, awaits=waits
+        ),
+    )
+    step = earned(10, expires=30)
+    award = step.message.model_copy(update={"parts": parts})
+    credits = decide(None, award, lambda *_: PLAIN, step.cause, START)
+    own = {"receipt_id": "L1"}
+    assert [(decision.cause, decision.fact) for decision in credits] == [
+        (
+            award_cause(ACCOUNT, named("P")),
+            credited(3, "P", active=7, expires=9).model_copy(update=own),
+        ),
+        (
+            award_cause(ACCOUNT, named("Q")),
+            credited(2, "Q", active=8).model_copy(update={**own, "sliding": True}),
+        ),
+        (step.cause, credited(5, expires=30)),
+    ]
+
+
+def test_dates_are_extended_before_an_award_is_credited_to_what_is_there():
+    story = given(earned(70, expires=20, sliding=True))
+    story = story.when(earned(50, "act", extends=40, cap=100, on=10))
+    assert [type(fact) for fact in story.last] == [ExpiryExtended, PointsCredited]
+    story.then_reads(available=100).then_reads(on=20, available=100)
+
+
+def confirmed(facts: Iterable[object]) -> list[UUID]:
+    return [fact.lot_id for fact in facts if isinstance(fact, AwardConfirmed)]
+
+
+def test_each_lot_of_an_event_is_active_once():
+    """Also where what was said of the others was lost: those that are active are passed over."""
+    lots = [earned(50, name, active=30, awaits=True) for name in ("L1", "L2", "L3")]
+    event = delivered("L1", "L2", "L3", on=5)
+    whole = given(*lots).when(event)
+    assert confirmed(whole.last) == [named(name) for name in ("L1", "L2", "L3")]
+    whole.then_reads(available=150)
+    torn = given(*lots)
+    [first, *_] = decide(torn.account, event.message, lambda *_: PLAIN, event.cause, at(5))
+    account = evolve(torn.open_account, first.fact, at(5))
+    again = decide(account, event.message, lambda *_: PLAIN, event.cause, at(6))
+    assert confirmed(decision.fact for decision in again) == [named("L2"), named("L3")]
+    assert again[-1].cause == event.cause
+
+
+def test_dates_that_pass_together_have_causes_of_their_own():
+    rules = program(
+        holds={"longest": "24h"}, returns={"deficit": "written_off", "write_off_after": "5D"}
+    )
+    begin = [earned(5), redeem(5, "r"), earned(5, "L2"), redeem(5, "s")]
+    owing = [returned(5), returned(5, "L2")]
+    story = Story().under(rules).given(*begin, *owing, tick(5)).then_reads(written_off=10)
+    held = story.given(earned(9, "L3", on=6), hold(1, "h", until=7, on=6), hold(1, "g", on=6))
+    lapsed = held.when(tick(8))
+    assert [type(fact) for fact in lapsed.last] == [HoldLapsed, HoldLapsed]
 
 
 def test_an_award_asks_for_no_program():
