@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
 
 from services.query.answers import Worth
-from services.query.bodies import PreviewAsked, body_of, documented_body
+from services.query.bodies import PreviewAsked, body_of, documented_body, program_of
 from services.query.context import MemberId, Parts, ProgramName, account_of
-from services.query.problems import Code, Problem, documented, invalid
+from services.query.problems import Code, Problem, documented
 from services.query.told import as_json
 from shared.events.upstream import Purchase
 from shared.program.earning import Award, OutOfRange, award, counters, counts_by_enrolment
@@ -108,10 +107,7 @@ async def _past(parts: Parts, account: str, rules: Program, purchase: Purchase) 
 
 
 def _draft(program: str, asked: PreviewAsked) -> Program:
-    try:
-        draft = Program.model_validate(asked.program)
-    except ValidationError as error:
-        raise invalid(error) from error
+    draft = program_of(asked.program, "program")
     if draft.program != program:
         message = f"the draft must be one of {program}, as the address says"
         fault = {"field": "program.program", "message": message, "found": draft.program}

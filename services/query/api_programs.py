@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from services.query.answers import ProgramList, ProgramSummary, ProgramVersion, PublishedVersion
-from services.query.bodies import body_of, documented_body
+from services.query.bodies import DocumentAsked, body_of, documented_body, program_of
 from services.query.context import Parts, ProgramName, check_program
 from services.query.problems import Code, Problem, documented
 from services.query.told import as_json
@@ -109,7 +109,7 @@ async def publish(
 ) -> Response:
     """Versions never change: the same document again is answered 200, another one 409."""
     check_program(program)
-    draft = await body_of(request, Program)
+    draft = program_of((await body_of(request, DocumentAsked)).root)
     _check_address(draft, program, version)
     catalogue = await parts.published.newest()
     known = _with(catalogue, draft) is catalogue

@@ -7,14 +7,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    RootModel,
     StrictBool,
     ValidationError,
     model_validator,
 )
 from pydantic_core import from_json
 
-from services.query.limits import BODY_BYTES_MAX
-from services.query.problems import Code, Problem, invalid
+from services.query.limits import BODY_BYTES_MAX, ERRORS_TOLD_MAX
+from services.query.problems import Code, Problem, invalid, shown
 from shared.events.base import (
     LINES_MAX,
     PAYMENTS_MAX,
@@ -29,6 +30,8 @@ from shared.events.base import (
 from shared.events.commands import Direction, HoldSeconds
 from shared.events.rewards import CodeList, Units
 from shared.events.upstream import Payment, PurchaseLine
+from shared.program.document import faults
+from shared.program.model import Program
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -148,6 +151,10 @@ class PreviewAsked(Body):
     program: Annotated[dict[str, Any] | None, Field(description="A draft program document")] = None
 
 
+class DocumentAsked(RootModel[dict[str, Any]]):
+    """A program document, not read yet."""
+
+
 async def read_body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The whole body. Raises the problem `body_too_large` as soon as it is."""
     if _declared(request) > bytes_max:
@@ -209,6 +216,22 @@ async def body_of(request: Request, model: type[M]) -> M:
         if first["type"] == "json_invalid":
             raise Problem(Code.NOT_JSON, first["msg"]) from error
         raise invalid(error) from error
+
+
+def program_of(data: object, *within: str) -> Program:
+    """A program document, which stands `within` a body. Raises Problem with what to change."""
+    try:
+        return Program.model_validate(data)
+    except ValidationError as error:
+        told = [
+            {
+                "field": ".".join(map(str, (*within, *fault.path))),
+                "message": fault.message,
+                **({} if fault.found is None else {"found": shown(fault.found)}),
+            }
+            for fault in faults(error, data)[:ERRORS_TOLD_MAX]
+        ]
+        raise Problem(Code.INVALID, errors=told) from error
 
 
 def documented_body(model: str, *media_types: str, **examples: object) -> dict[str, Any]:

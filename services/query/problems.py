@@ -259,7 +259,7 @@ def faults(error: ValidationError | RequestValidationError, index: int | None = 
         fault["field"] = ".".join(str(part) for part in found["loc"])
         fault["message"] = found["msg"]
         if found["type"] != "missing":
-            fault["found"] = _shown(found["input"])
+            fault["found"] = shown(found["input"])
         told.append(fault)
     return told
 
@@ -269,7 +269,7 @@ def invalid(error: ValidationError | RequestValidationError) -> Problem:
     return Problem(Code.INVALID, errors=faults(error))
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """What was found, cut short; never raises, whatever it is."""
     if isinstance(value, str):
         text = value[:FOUND_LENGTH_MAX].encode("utf-8", "replace").decode()

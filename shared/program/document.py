@@ -61,8 +61,8 @@ def read_program(text: str) -> Reading:
     try:
         program = Program.model_validate(data)
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        return Reading(None, tuple(sorted(_problem(detail, data, places) for detail in details)))
+        problems = [_at(fault.path, fault.message, places) for fault in faults(error, data)]
+        return Reading(None, tuple(sorted(problems)))
     warnings = (_at(path, message, places) for path, message in oddities(program))
     return Reading(program, warnings=tuple(warnings))
 
@@ -77,10 +77,23 @@ def published(program: Program) -> ProgramPublished:
     )
 
 
-def _problem(detail: Mapping[str, Any], data: object, places: Mapping[Path, Place]) -> Problem:
-    path, written = _path(detail["loc"], data)
-    within: Path = detail.get("ctx", {}).get("within", ())
-    return _at((*path, *within), _message({**detail, "input": written}), places)
+class Fault(NamedTuple):
+    """What is wrong with a document's data: where, what is written there, and what to change."""
+
+    path: Path
+    found: object
+    message: str
+
+
+def faults(error: ValidationError, data: object) -> list[Fault]:
+    """What the model has found in the data of a document."""
+    found = []
+    for detail in error.errors(include_url=False):
+        path, written = _path(detail["loc"], data)
+        within: Path = detail.get("ctx", {}).get("within", ())
+        message = _message({**detail, "input": written})
+        found.append(Fault((*path, *within), written, message))
+    return found
 
 
 def _at(path: Path, message: str, places: Mapping[Path, Place]) -> Problem:

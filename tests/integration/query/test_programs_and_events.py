@@ -77,20 +77,34 @@ async def test_what_is_published_is_seen_by_other_processes(shop, installed):
     assert nowhere.json()["code"] == "program_unknown"
 
 
+HALF = {"rules": [{"rule": "x", "kind": "per_amount", "points": 0.5, "per_minor": 100}]}
 WRONG_DOCUMENTS = [
-    ({"program": "other"}, "program"),
-    ({"version": 9}, "version"),
-    ({"timezone": "Mars/Olympus"}, "timezone"),
-    ({"surprise": 1}, "surprise"),
-    ({"earn": {"rules": [{"rule": "x", "kind": "per_amount", "points": 0.5}]}}, "points"),
+    ({"program": "other"}, "program", "the address says shop"),
+    ({"version": 9}, "version", "the address says 2"),
+    ({"timezone": "Mars/Olympus"}, "timezone", "allowed: the IANA name of a time zone"),
+    ({"tiemzone": "UTC"}, "tiemzone", "did you mean timezone? allowed: program, version,"),
+    ({"earn": HALF}, "earn.rules.0.points", "found 0.5; allowed: a whole number, not below zero"),
+    ({"earn": {}}, "earn.rules", "this field is missing"),
 ]
 
 
-@pytest.mark.parametrize(("change", "field"), WRONG_DOCUMENTS)
-async def test_a_wrong_document_is_refused_with_its_field(shop, change, field: str):
+@pytest.mark.parametrize(("change", "field", "message"), WRONG_DOCUMENTS)
+async def test_a_wrong_document_is_refused_with_its_field_and_what_is_allowed(
+    shop, change, field: str, message: str
+):
     response = await shop.put(f"{VERSIONS}/2", json={**DOCUMENT, "version": 2, **change})
     assert response.status_code == 422
-    assert field in " ".join(fault["field"] for fault in response.json()["errors"])
+    [fault] = response.json()["errors"]
+    assert fault["field"] == field
+    assert message in fault["message"]
+
+
+async def test_a_wrong_draft_is_told_as_it_would_be_when_published(shop):
+    body = {"lines": [], "program": {**DOCUMENT, "earn": HALF}}
+    response = await shop.post("/v1/programs/shop/members/jo/preview", json=body)
+    [fault] = response.json()["errors"]
+    assert fault["field"] == "program.earn.rules.0.points"
+    assert fault["message"].startswith("found 0.5; allowed: a whole number")
 
 
 async def test_a_preview_is_what_the_award_would_be(shop):
