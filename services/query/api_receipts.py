@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AfterValidator
 
 from services.query.context import (
     Context,
@@ -15,6 +16,7 @@ from services.query.context import (
     token_parameters,
 )
 from services.query.pages import READ
+from services.query.paths import name_of
 from services.query.problems import Code, Problem, documented
 from services.query.reading import RECEIPTS
 from services.query.receipts import EXAMPLE, LotNow, Receipt, found, shown
@@ -24,7 +26,11 @@ from shared.events.ids import receipt_cause
 
 router = APIRouter(prefix="/programs/{program}/members/{member}/receipts", tags=["members"])
 
-ReceiptId = Annotated[str, Path(description="The receipt's id in its brand", examples=["31198459"])]
+ReceiptId = Annotated[
+    str,
+    Path(description="The receipt's id in its brand", examples=["31198459"]),
+    AfterValidator(name_of),
+]
 Brand = Annotated[
     str | None,
     Query(

@@ -37,6 +37,7 @@ from services.query.carried_requests import CarriedRequests
 from services.query.connections import Database, Lifeline, Published
 from services.query.context import Context
 from services.query.metrics import Requests, Scrape
+from services.query.paths import SlashesInNames
 from services.query.publishing import Publisher
 from services.query.reading import Reader
 from services.query.redemptions import Redemptions
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = context
     app.state.scrape = scrape
     app.state.registry = registry
+    app.add_middleware(SlashesInNames)
     app.add_middleware(Requests, registry=registry)
     problems.install(app)
     _add_routes(app)

@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
+from pydantic import AfterValidator
 
 from services.query.arrivals import Arrivals
 from services.query.carried_requests import CarriedRequests
 from services.query.connections import Database, Published
+from services.query.paths import name_of
 from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
 from services.query.reading import BALANCES, Reader, Snapshot
@@ -102,7 +104,11 @@ Parts = Annotated[Context, Depends(_context_of)]
 """For routes that are not hot: resolving it costs a tenth of a balance."""
 ProgramName = Annotated[str, Path(description="The program's name", examples=["grocer"])]
 RewardName = Annotated[str, Path(description="The reward's name", examples=["free-coffee"])]
-MemberId = Annotated[str, Path(description="The member's id in the program", examples=["900"])]
+MemberId = Annotated[
+    str,
+    Path(description="The member's id in the program", examples=["900"]),
+    AfterValidator(name_of),
+]
 
 
 def account_of(program: str, member: str) -> str:
