@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import writes
+from cli.refusals import WronglySetUp
 from cli.writes import (
     Who,
     Write,
@@ -176,7 +177,10 @@ def reward_stock(
     """Put units of a reward in stock: a number, or the codes of a pool."""
     if (units is None) == (codes is None):
         raise typer.BadParameter("one of --units and --codes")
-    named = codes_in(codes) if codes is not None else []
+    try:
+        named = codes_in(codes) if codes is not None else []
+    except WronglySetUp as error:
+        raise typer.BadParameter(str(error), param_hint="--codes") from error
     _ask(program, stock(reward, Who(actor, reason), units=units, codes=named), key)
 
 

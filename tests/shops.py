@@ -26,7 +26,7 @@ from services.redeem.projection import DECISION as LEDGER_DECISION
 from services.redeem.service import cause_of
 from shared.events.base import account_key, millis
 from shared.events.commands import RedeemPoints
-from shared.events.facts import ActivityRefused, PointsEarned, RedemptionRefused
+from shared.events.facts import ActivityRefused, PointsEarned, RedemptionRefused, ReturnRefused
 from shared.events.ids import digest
 from shared.events.movements import RequestRefused
 from shared.events.registry import decode, encode
@@ -44,6 +44,8 @@ PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
 CASH_OFF = {"points": 1, "minor": 1}
 TOPIC = "retail.events.v1"
 """Any upstream topic: the types stand in the events."""
+Said = PointsEarned | ActivityRefused | ReturnRefused
+"""What earn says of an event."""
 
 
 def preset(name: str) -> Program:
@@ -276,18 +278,18 @@ class Shop(Retailer):
         return last
 
     def refuses(self, reason: str) -> Self:
-        """The last event is in no program."""
+        """The last event is in no program, or a return that takes nothing."""
         last = self._last()
-        assert isinstance(last, ActivityRefused)
+        assert isinstance(last, ActivityRefused | ReturnRefused), last
         assert last.reason == reason
         return self
 
-    def _last(self) -> PointsEarned | ActivityRefused:
+    def _last(self) -> Said:
         [last] = [fact for fact in self._decided() if fact.event_id == f"event-{self._events}"]
         return last
 
-    def _decided(self) -> list[PointsEarned | ActivityRefused]:
+    def _decided(self) -> list[Said]:
         """Everything that earn said."""
         rows = self.ledger.stores["earn"].tables[DECISION].rows.values()
         facts = [decode(row.type, row.fact.encode()) for row in rows]
-        return [fact for fact in facts if isinstance(fact, PointsEarned | ActivityRefused)]
+        return [fact for fact in facts if isinstance(fact, Said)]
