@@ -37,18 +37,25 @@ GRANTED = GRANTS * GRANT_DOLLARS
 UNANSWERED = (httpx.TransportError, AttributeError)
 """The client takes the name of a socket that may be gone as soon as it is connected."""
 REQUEST_SECONDS = 20.0
+CONNECTIONS_MAX = 256
 RETRY_SECONDS = 0.3
 TILL_PAUSE_SECONDS = 0.5
 READER_PAUSE_SECONDS = 0.1
 EVENTS_AT_ONCE = 20
 SPENDERS = 25
 """Shoppers that redeem, beside the savers: they may have too little."""
+LEAVING = 10
+"""So many of them, the last ones, are merged into the first ones when nothing keeps them back."""
+LEAVES = 0.4
+"""Share of the merges that are a spender's, as long as there are any left."""
 REPEATED, TWICE_AT_ONCE, ANOTHER_BODY, POSTED = 0.08, 0.06, 0.04, 0.15
 HELD, REWARDED, GIVEN, MERGING = 0.15, 0.15, 0.2, 0.06
 LATELY_MERGED = 40
 """Shoppers who are given most gifts: they are merged at some time, or were."""
 STRANGERS = 5
 """Members whom nobody has ever seen."""
+READ = (*(("saver", SAVERS),) * 3, ("m", SPENDERS), ("m", SHOPPERS))
+"""Whom the bank looks at: how their names begin, and how many there are."""
 
 
 ONLY_LESS = {f"saver{number}" for number in range(GIVERS_FROM)}
@@ -63,10 +70,13 @@ class Callers:
         self.journal = journal
         self.seed = seed
         self.client = httpx.AsyncClient(
-            timeout=REQUEST_SECONDS, trust_env=False, limits=httpx.Limits(max_connections=64)
+            timeout=REQUEST_SECONDS,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
         )
         self.exchanges = Exchanges(self.until_final, journal)
         self._merging = iter(range(MERGED))
+        self._leaving = [(f"m{SPENDERS - 1 - n}", f"m{n}") for n in range(LEAVING)]
 
     async def run(self, tills: int, readers: int, stop: asyncio.Event) -> None:
         """Until `stop` is set; then everything that was begun is answered."""
@@ -145,6 +155,13 @@ class Callers:
 
     async def _merge(self, drawn: random.Random, key: str) -> None:
         """A shopper who is not merged yet, into another one who never will be, or a stranger."""
+        if self.journal.events[Channel.KAFKA] < SHOPPERS:
+            return  # most of them have no account yet
+        if self._leaving and drawn.random() < LEAVES:
+            member, into = self._leaving.pop()
+            if not await self.exchanges.merge(drawn, member, key, into):
+                self._leaving.insert(0, (member, into))
+            return
         number = next(self._merging, None)
         if number is None:
             return
@@ -191,7 +208,7 @@ class Callers:
             headers={TOKEN: answer.headers[TOKEN]},
         )
         self.journal.counts["reads of what was just spent"] += 1
-        if _position(read.headers[TOKEN]) < _position(answer.headers[TOKEN]) or (
+        if _is_before(read.headers[TOKEN], answer.headers[TOKEN]) or (
             member in ONLY_LESS and read.json()["balance"] > answer.json()["balance"]
         ):
             self.journal.find("what was spent was not seen", f"{answer.text} {read.text}")
@@ -235,9 +252,8 @@ class Callers:
         tokens: dict[str, str] = {}
         while not stop.is_set():
             await asyncio.sleep(READER_PAUSE_SECONDS * 2 * drawn.random())
-            is_saver = drawn.random() < 0.7  # noqa: PLR2004
-            members = SAVERS if is_saver else SHOPPERS
-            member = f"{'saver' if is_saver else 'm'}{drawn.randrange(members)}"
+            kind, members = drawn.choice(READ)
+            member = f"{kind}{drawn.randrange(members)}"
             what = "/entries?limit=20" if drawn.random() < 0.2 else ""  # noqa: PLR2004
             path = f"/v1/programs/{PROGRAM}/members/{member}{what}"
             headers = {TOKEN: tokens[member]} if member in tokens else {}
@@ -247,7 +263,7 @@ class Callers:
                 self._is_explained(member, answer, tokens)
                 continue
             self.journal.counts["reads"] += 1
-            if member in tokens and _position(answer.headers[TOKEN]) < _position(tokens[member]):
+            if member in tokens and _is_before(answer.headers[TOKEN], tokens[member]):
                 self.journal.find("a reader went back", f"{tokens[member]} {answer.text[:300]}")
             tokens[member] = answer.headers[TOKEN]
             (self._entries_add_up if what else self._sums_add_up)(member, answer.json())
@@ -281,5 +297,7 @@ class Callers:
                 self.journal.find("entries do not follow each other", f"{member} {later}")
 
 
-def _position(token: str) -> int:
-    return int(token.rpartition("-")[2])
+def _is_before(token: str, other: str) -> bool:
+    """Of one partition: what a merged account sends on is decided in another one."""
+    (partition, position), (others, least) = (map(int, text.split("-")) for text in (token, other))
+    return partition == others and position < least

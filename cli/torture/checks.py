@@ -19,7 +19,7 @@ from cli.stack.host import ROOT
 from cli.torture.found import Checked, Found
 from cli.torture.gifts import BETWEEN_ACCOUNTS, gifts_arrived
 from cli.torture.journal import PROGRAM, Answer, Event, Journal
-from cli.torture.merges import is_last_word, merges_done
+from cli.torture.merges import is_last_word, merges_done, sent_on
 from shared.events import quarantine
 from shared.events.ids import command_cause
 from shared.events.quarantine import Reason
@@ -193,6 +193,10 @@ class Checks:
         } | self.journal.releases
         statement = "SELECT cause, type, fact FROM redeem.decision WHERE type = ANY($1)"
         async with self._connected() as connection, connection.transaction():
+            origins = await sent_on(connection)
+            self.notes["requests that merged accounts sent on"] = len(
+                asked.keys() & set(origins.values())
+            )
             async for cause, kind, fact in connection.cursor(
                 statement, list(STATUS_OF), prefetch=ROWS
             ):
@@ -201,7 +205,7 @@ class Checks:
                     continue
                 found.looked_at += 1
                 named = OF_TWO_ACCOUNTS.get(kind)
-                request = cause if named is None else UUID(told[named])
+                request = origins.get(cause, cause) if named is None else UUID(told[named])
                 answer = asked.pop(request, None)
                 if answer is None:
                     found.find(f"{kind} {cause} was never answered")

@@ -35,7 +35,8 @@ from shared.stream.kafka import KafkaLog
 from shared.version import VERSION
 
 PROGRAM = Path(__file__).with_name("bank.yaml")
-TILLS, READERS = 12, 3
+TILLS, READERS = 48, 3
+"""Tills wait for their answers most of the time, the longer the more faults there are."""
 BEGIN_SECONDS_MAX = 120.0
 RESUME_SECONDS_MAX = 30.0
 DRAIN_SECONDS_MAX = 300.0

@@ -61,15 +61,20 @@ class Exchanges:
         if answer.status_code != HTTPStatus.OK:
             self.journal.counts[f"transfers refused: {answer.json()['code']}"] += 1
 
-    async def merge(self, drawn: random.Random, member: str, key: str, into: str) -> None:
-        """All of a member's account into another one, for good; or nothing, if there is none."""
+    async def merge(self, drawn: random.Random, member: str, key: str, into: str) -> bool:
+        """All of a member's account into another one, for good; or nothing, if there is none.
+
+        Whether it is done: what is held or on its way to somebody else keeps an account back.
+        """
         body = {"into": into, "actor": "ann", "reason": "one customer"}
         answer = await self._keyed(drawn, member, key, "merges", body)
         self.journal.counts[f"merges answered {answer.status_code}"] += 1
-        if answer.status_code == HTTPStatus.OK:
+        is_done = answer.status_code == HTTPStatus.OK
+        if is_done:
             self.journal.merges[member] = into
         else:
             self.journal.counts[f"merges refused: {answer.json()['code']}"] += 1
+        return is_done
 
     async def check_out(self, drawn: random.Random, member: str, key: str) -> None:
         """Points held; then captured in part or whole, released, or left to lapse."""

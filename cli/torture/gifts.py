@@ -12,7 +12,10 @@ from shared.events.ids import command_cause
 
 BETWEEN_ACCOUNTS = {"loyalty.command.receive-points.v1", "loyalty.command.accept-merge.v1"}
 """What no caller asks for: an account asks it of another, and its refusal answers nobody."""
-MADE = 'SELECT transfer_id, account, "to", points, state FROM redeem.transfer'
+MADE = """
+SELECT transfer_id, account, "to", points, state FROM redeem.transfer WHERE state <> 'moved'
+"""
+"""Those of merged accounts stand with the accounts that have them."""
 RECEIVED = """
 SELECT fact::json ->> 'transfer_id' FROM redeem.decision
 WHERE type = 'loyalty.transfer.received.v1'
@@ -38,7 +41,8 @@ async def gifts_arrived(connection: asyncpg.Connection, journal: Journal) -> Che
         member, other, answer = told.pop(transfer_id, ("", "", Answer(0, b"")))
         is_received = state == "received"
         status = HTTPStatus.OK if is_received else HTTPStatus.CONFLICT
-        if (account, to) != (account_key(PROGRAM, member), account_key(PROGRAM, other)):
+        sender = account_key(PROGRAM, journal.owner(member))
+        if (account, to) != (sender, account_key(PROGRAM, other)):
             found.find(f"{transfer_id} from {account} to {to} was not asked for")
         elif answer.status != status or (is_received and answer.told["points"] != points):
             found.find(f"{transfer_id} of {points} is {state}, and was answered with {answer}")

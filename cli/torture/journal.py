@@ -154,22 +154,22 @@ class Journal:
             yield from (Event(Channel.KAFKA, number) for number in numbers)
 
     def spent(self) -> Counter[str]:
-        """By member, the points of all answers that spent some."""
+        """By who has the account now, the points of all answers that spent some."""
         spent: Counter[str] = Counter()
         for (member, key), answer in self.answers.items():
             is_spent = (member, key) not in self.holds and (member, key) not in self.gifts
             if answer.status == HTTPStatus.OK and is_spent:
-                spent[member] += answer.told.get("points", 0)
+                spent[self.owner(member)] += answer.told.get("points", 0)
         return spent
 
     def given(self) -> tuple[Counter[str], Counter[str]]:
-        """By member, the points of all answered transfers: sent, and received."""
+        """By who has the account now, the points of all answered transfers: sent, and received."""
         sent: Counter[str] = Counter()
         received: Counter[str] = Counter()
         for (member, key), to in self.gifts.items():
             answer = self.answers[member, key]
             if answer.status == HTTPStatus.OK:
-                sent[member] += answer.told["points"]
+                sent[self.owner(member)] += answer.told["points"]
                 received[self.owner(to)] += answer.told["points"]
         return sent, received
 

@@ -1,15 +1,21 @@
 """Accounts that were merged, and what is on its way from them to those that have them."""
 
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from cli.torture.found import Checked, Found
 from cli.torture.journal import PROGRAM, Journal
 from shared.events.base import account_key
+from shared.events.ids import delivery_cause
 
 OPEN = "SELECT count(*) FROM redeem.parcel WHERE state = 'open'"
 MERGED = "SELECT key, merged_into, status FROM redeem.account WHERE merged_into IS NOT NULL"
+FORWARDED = """
+SELECT (fact::json ->> 'to'), (fact::json ->> 'input_id')::uuid, (fact::json ->> 'origin')::uuid
+FROM redeem.decision WHERE type = 'loyalty.input.forwarded.v1'
+"""
 PART = "loyalty.merge.part-moved.v1"
 
 
@@ -20,6 +26,14 @@ async def open_parcels(dsn: str) -> int:
         return int(await connection.fetchval(OPEN))
     finally:
         await connection.close()
+
+
+async def sent_on(connection: asyncpg.Connection) -> dict[UUID, UUID]:
+    """Of what merged accounts sent on: the request, by the cause of the decision on it."""
+    return {
+        delivery_cause(to, input_id).id: origin
+        for to, input_id, origin in await connection.fetch(FORWARDED)
+    }
 
 
 async def merges_done(connection: asyncpg.Connection, journal: Journal) -> Checked:

@@ -25,6 +25,11 @@ ASKED: tuple[tuple[str, str, str, dict[str, str | int]], ...] = (
     ("saver0", "given", "transfers", {"points": 50, "to": "saver1"}),
     ("saver0", "refused", "transfers", {"points": 50, "to": "nobody"}),
     ("saver2", "merged", "merges", {"into": "saver1", "actor": "ann", "reason": "one customer"}),
+    ("saver5", "before", "redemptions", {"points": 7}),
+    ("saver5", "given before", "transfers", {"points": 9, "to": "saver7"}),
+    ("saver5", "leaves", "merges", {"into": "saver6", "actor": "ann", "reason": "one customer"}),
+    ("saver5", "later", "redemptions", {"points": 11}),
+    ("saver5", "given later", "transfers", {"points": 13, "to": "saver7"}),
 )
 
 
@@ -130,6 +135,27 @@ def a_merge_that_was_not(journal: Journal) -> None:
     journal.merges["saver4"] = "saver3"
 
 
+def a_spender_who_left_forgotten(journal: Journal) -> None:
+    del journal.merges["saver5"]
+
+
+def what_was_spent_later_forgotten(journal: Journal) -> None:
+    del journal.answers["saver5", "later"]
+
+
+def another_amount_spent_later(journal: Journal) -> None:
+    body = journal.answers["saver5", "later"].body.replace(b'"points":11', b'"points":12')
+    journal.answers["saver5", "later"] = Answer(200, body)
+
+
+def a_later_gift_to_another_member(journal: Journal) -> None:
+    journal.gifts["saver5", "given later"] = "saver3"
+
+
+def a_later_gift_forgotten(journal: Journal) -> None:
+    del journal.gifts["saver5", "given later"]
+
+
 EVENT, ACCOUNT, ANSWER = "every acknowledged", "every account", "every answer"
 UNIT, GIFT, MERGE, POISON = "every unit", "every transfer", "accounts are merged", "poison"
 KINDS = (EVENT, ACCOUNT, ANSWER, UNIT, GIFT, MERGE, POISON)
@@ -147,6 +173,11 @@ LIES: Mapping[Callable[[Journal], None], set[str]] = {
     a_merge_forgotten: {ACCOUNT, MERGE},
     a_merge_into_another_member: {ACCOUNT, MERGE},
     a_merge_that_was_not: {ACCOUNT, MERGE},
+    a_spender_who_left_forgotten: {ACCOUNT, GIFT, MERGE},
+    what_was_spent_later_forgotten: {ACCOUNT, ANSWER},
+    another_amount_spent_later: {ACCOUNT, ANSWER},
+    a_later_gift_to_another_member: {ACCOUNT, GIFT},
+    a_later_gift_forgotten: {ACCOUNT, GIFT},
 }
 
 
