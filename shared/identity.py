@@ -68,6 +68,11 @@ def _kept(settings: Settings) -> LedgerIdentity | None:
         return LedgerIdentity(**json.loads(_file(settings).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError) as error:
+        raise LedgerMismatch(
+            f"{_file(settings)} does not say which ledger it is of ({error}): put it back from a "
+            "backup; if the data in this folder may go, remove the folder"
+        ) from error
 
 
 def _require_same_partitions(settings: Settings, identity: LedgerIdentity) -> None:

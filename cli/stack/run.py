@@ -16,6 +16,7 @@ from cli.stack.host import ROOT, Host, NotReady
 from cli.stack.play import DemoFailed, Stage, play
 from shared.identity import LedgerMismatch
 from shared.local import LocalServerError
+from shared.local.folders import require_writable
 from shared.settings import Settings
 from shared.stream.log import LogUnavailable
 from shared.stream.store import StoreUnavailable
@@ -96,7 +97,11 @@ def up() -> int:
     if running(settings) is not None:
         console.print(f"it runs already; see `tessera status` (folder {settings.home})")
         return 0
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        require_writable(settings.home)
+    except LocalServerError as error:
+        console.print(f"\n{error}", style="red", soft_wrap=True, markup=False)
+        return 1
     log = settings.home / "host.log"
     with log.open("wb") as output:
         host = subprocess.Popen(

@@ -139,8 +139,9 @@ async def require_reachable(dsn: str) -> None:
 
 def unreachable(dsn: str, why: BaseException) -> StoreUnavailable:
     """What to tell whoever named a Postgres that does not answer; never the password."""
+    told = str(why) or type(why).__name__
     return StoreUnavailable(
-        f"Postgres at {_without_password(dsn)!r} cannot be reached ({why}). Start it, or set "
+        f"Postgres at {_without_password(dsn)!r} cannot be reached ({told}). Start it, or set "
         "TESSERA_POSTGRES to the address of one that runs"
     )
 

@@ -180,3 +180,22 @@ def test_points_wait_for_the_parcel_and_are_gone_where_it_comes_too_late(
     shop.days_ago(40).sells("cem", 2_000).has("cem", pending=0, available=0, expired=20)
     shop.days_ago(0).does("cem", "delivered", receipt_id=shop.receipt())
     shop.sells("cem", 300).has("cem", pending=3, available=0, expired=20)
+
+
+def test_one_person_in_two_programs_under_ids_with_slashes(api: httpx.Client):
+    """A wholesaler's customer number and invoice numbers, which no path may take apart."""
+    who, paths = "K/100 %2F", "K%2F100%20%252F"
+    bar, team = OnlineShop("coffee", api), OnlineShop("employee", api)
+    line = {"line_id": "1", "sku": "a", "amount_minor": 12_000}
+    bar.happens("retail.purchase.v1", who, receipt_id="2026/11/7", currency="USD", lines=[line])
+    bar.has(paths, available=120, earned=120)
+    bar.receipt_says(paths, "2026%2F11%2F7", earned=120, clawed=0)
+    team.does(who, "target-reached").has(paths, available=1_000)
+    bar.asks(paths, "rewards", {"reward": "free-coffee"}).then_told(member=who, points=100)
+    claim = bar.told["redemption_id"]
+    assert bar.reads(paths, f"rewards/{claim}")["claim"]["status"] == "issued"
+    bar.asks(paths, f"rewards/{claim}/cancellation", WHO).then_told(points=100)
+    bar.happens("retail.void.v1", who, receipt_id="2026/11/7")
+    bar.receipt_says(paths, "2026%2F11%2F7", earned=120, clawed=120)
+    bar.has(paths, available=0, clawed_back=120, deficit=0)
+    team.has(paths, available=1_000, redeemed=0)

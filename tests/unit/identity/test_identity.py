@@ -81,3 +81,13 @@ def test_a_service_without_a_ledger_ends_and_says_what_to_set(tmp_path: Path):
     )
     assert ended.returncode == EXIT_SETUP
     assert "TESSERA_LEDGER_ID" in ended.stdout
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"id": "north"}', "\xff"])
+def test_a_file_that_names_no_ledger_is_told_and_left_alone(tmp_path: Path, content: str):
+    file = tmp_path / "ledger.json"
+    file.write_text(content, encoding="latin-1")
+    for asked in (ledger_identity, with_ledger):
+        with pytest.raises(LedgerMismatch, match=r"ledger\.json does not say .* backup"):
+            asked(Settings(home=tmp_path))
+    assert file.read_text(encoding="latin-1") == content

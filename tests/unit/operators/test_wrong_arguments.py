@@ -54,3 +54,12 @@ def test_a_file_that_is_not_there_is_told(arguments: tuple[str, ...], told: str)
     code, said = ended(*arguments)
     assert code == 1
     assert told in said
+
+
+@pytest.mark.parametrize("verb", ["up", "run"])
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path, verb: str):
+    (tmp_path / "file").touch()
+    home = {"TESSERA_HOME": str(tmp_path / "file"), "COLUMNS": "300"}
+    outcome = CliRunner().invoke(app, [verb], env=home)
+    assert outcome.exit_code == 1
+    assert "choose another one: TESSERA_HOME=<folder>" in outcome.output
