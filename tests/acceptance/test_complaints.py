@@ -267,6 +267,30 @@ def test_c44_what_an_account_has_is_the_sum_of_its_lots(shop: Shop):
     shop.sells("ann", 5_000).has("ann", available=10, deficit=0)
 
 
+def test_c24_points_are_not_rounded_as_money_is():
+    tenths = {**BASE, "points": 1, "per_minor": 1}
+    Shop(under(tenths, money="JPY")).sells("ann", 1).has("ann", available=1).redeems("ann", 1).has(
+        "ann", available=0, redeemed=1
+    )
+
+
+def test_c27_no_part_of_a_unit_of_money_is_paid_out():
+    shop = Shop(under(cash_off={"points": 2, "minor": 300, "multiple": 2})).sells("ann", 300)
+    shop.redeems("ann", 3).has("ann", available=1, redeemed=2)
+    spent = shop.told()
+    assert isinstance(spent, PointsRedeemed)
+    assert (spent.asked, spent.points, spent.value_minor) == (3, 2, 300)
+
+
+def test_c35_a_member_who_comes_to_two_brands_at_once_has_one_account():
+    first = {"rule": "first", "kind": "fixed", "points": 100, "match": {"first_purchase": True}}
+    shop = Shop(under(BASE, first).model_copy(update={"brands": ("own", "sister")}))
+    with shop.at_once():
+        shop.sells("ann", 1_000).sells("ann", 2_000, brand="sister")
+    shop.has("ann", available=130, earned=130)
+    assert shop.points("ann") == [110, 20]
+
+
 def test_c23_three_thousand_and_thirty_points_at_three_hundredths():
     shop = Shop(under(cash_off={"points": 1, "minor": 3})).sells("ann", 303_000)
     shop.redeems("ann", 3_030).has("ann", available=0, redeemed=3_030)

@@ -91,7 +91,7 @@ def test_an_order_that_was_paid_with_points_is_voided():
         pytest.param([{"method": POINTS, "amount_minor": 2_000}], 60, id="points first"),
     ],
 )
-def test_how_the_money_went_back_says_what_is_still_paid_with_points(
+def test_c15_how_the_money_went_back_says_what_is_still_paid_with_points(
     refunds: list[dict[str, object]], available: int
 ):
     shop = Shop(under()).sells("ann", 6_000, 4_000, payments=paid(2_000, 8_000)).says(points=80)

@@ -1,4 +1,7 @@
-"""Days end when they end where the program is: at both ends of the earth, and where clocks jump."""
+"""Days end when they end where the program is: at both ends of the earth, and where clocks jump.
+
+The complaint is C31: a date set to local midnight that was stored eleven hours early.
+"""
 
 from datetime import datetime
 from typing import Any

@@ -259,6 +259,7 @@ async def test_each_type_goes_to_its_topic(shop, topics):
 
 
 async def test_a_batch_of_the_largest_size_is_taken_whole(shop, topics):
+    """C39: a thousand events are one call."""
     events = [structured({**PURCHASE, "event_id": f"b{n}"}) for n in range(EVENTS_MAX)]
     response = await shop.post(
         "/v1/events", content=json.dumps(events), headers={"Content-Type": BATCH}

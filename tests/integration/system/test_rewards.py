@@ -1,6 +1,6 @@
 """Rewards on real servers: the last unit, kills between the steps, what is given back.
 
-1. Of fifty who race for one unit, exactly one gets it, and nobody else loses a point (I5).
+1. Of fifty who race for one unit, exactly one gets it, and nobody else loses a point (I5, C5).
 2. A key is one reward, whoever asks and how often; its answer is the same bytes (I2, I6).
 3. `kill -9` of the account keeper between the steps: every reward is issued or refused in the end.
 4. Verification finds nothing, and rebuilt equals live (I8).

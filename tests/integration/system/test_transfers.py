@@ -1,7 +1,8 @@
 """Transfers on real servers: gifts at once, kills between the steps, refusals.
 
 1. Of N gifts at once, as many arrive as there are points for; no point is made or lost (C2, I4).
-2. `kill -9` of the account keeper between the steps: a transfer is received, or comes back whole.
+2. `kill -9` of the account keeper between the steps: a transfer is received, or comes back whole,
+   as a fact of its own: nothing that was there before is put back over what came since (C4).
 3. A key is one transfer, and its answer the same bytes (I2, I6).
 4. Verification finds nothing, and rebuilt equals live (I8).
 """

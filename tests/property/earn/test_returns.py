@@ -2,7 +2,7 @@
 
 1. For every receipt earned - clawed = earn(kept), whatever the split and order of returns, and
    whether they come before or after the purchase, in one turn or in several.
-2. Buying and returning nets zero, a thousand times, in every policy.
+2. Buying and returning nets zero, a thousand times, in every policy (C9).
 3. No return gives points, and no more is clawed than was earned.
 4. What comes again changes nothing; what is refused changes nothing.
 5. The rows that the facts alone make are the rows that were written.

@@ -5,7 +5,8 @@
 3. A line that is split into two of the same kind changes nothing.
 4. More money on a line, or another line, never gives fewer points.
 5. The breakdown sums exactly to the points before rounding, and every rule is in it or in why-not.
-6. The award of earn is the preview: the same function on the same purchase, again and again.
+6. The award of earn is the preview: the same function on the same purchase, again and again
+   (C26).
 7. A rule that matches nothing adds nothing.
 """
 

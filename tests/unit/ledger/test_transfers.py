@@ -69,7 +69,7 @@ def test_points_leave_one_account_and_come_into_the_other():
     assert made.shelf.transfers[sent.transfer_id].state is TransferState.RECEIVED
 
 
-def test_lots_keep_their_dates_their_brands_and_their_time_of_grace_and_slide_on():
+def test_x6_lots_keep_their_dates_their_brands_and_their_time_of_grace_and_slide_on():
     made = world()
     key = account_key(PROGRAM, "jo")
     (lot,) = [one._replace(graced=True, sliding=True) for one in made.accounts[key].lots.values()]
