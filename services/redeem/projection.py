@@ -268,24 +268,28 @@ def named(facts: Sequence[Recorded]) -> Named:
     new: set[UUID] = set()
     lots: dict[UUID, None] = {}
     debits: dict[UUID, None] = {}
-    for recorded in facts:
-        match recorded.fact:
-            case PointsCredited() | PointsAdded() as credit:
-                new.add(credit.lot_id)
-            case PointsRedeemed() as redemption:
-                new.add(redemption.redemption_id)
-            case PointsHeld() as hold:
-                new.add(hold.hold_id)
-            case PointsDeducted() as deduction:
-                new.add(deduction.debit_id)
-            case PointsSent() as transfer:
-                new.add(transfer.transfer_id)
-            case PointsReceived() as receipt:
-                new.update(lot.lot_id for lot in receipt.lots)
-            case fact:
+    for fact in (recorded.fact for recorded in facts):
+        match fact:
+            case PointsCredited():  # by far the most of all: nothing else is asked of them
+                new.add(fact.lot_id)
+                debits.update((share.debit_id, None) for share in fact.covers)
+                continue
+            case PointsAdded():
+                new.add(fact.lot_id)
+            case PointsRedeemed():
+                new.add(fact.redemption_id)
+            case PointsHeld():
+                new.add(fact.hold_id)
+            case PointsDeducted():
+                new.add(fact.debit_id)
+            case PointsSent():
+                new.add(fact.transfer_id)
+            case PointsReceived():
+                new.update(lot.lot_id for lot in fact.lots)
+            case _:
                 new.update(made(fact))
-        lots.update((lot_id, None) for lot_id in _lots(recorded.fact))
-        debits.update((debit_id, None) for debit_id in _debits(recorded.fact))
+        lots.update((lot_id, None) for lot_id in _lots(fact))
+        debits.update((debit_id, None) for debit_id in _debits(fact))
     return Named([id for id in lots if id not in new], [id for id in debits if id not in new])
 
 
@@ -318,8 +322,6 @@ def _lots(fact: Any) -> Iterator[UUID]:
 def _debits(fact: Any) -> Iterator[UUID]:
     """The debits that a fact changes."""
     match fact:
-        case PointsCredited():
-            yield from (share.debit_id for share in fact.covers)
         case HoldCaptured() | HoldReleased() | HoldLapsed():
             yield fact.hold_id
         case RedemptionCancelled():
