@@ -20,6 +20,8 @@ from shared.program.rules import EarnRule, Match, Rule
 
 ONE_VALUE = ("brand", "store", "channel", "weekday", "tier")
 SEVERAL_VALUES = ("payment_method", "segment")
+EVERY = -1
+"""All bits."""
 
 
 class Circumstance:
@@ -218,7 +220,6 @@ def _timelines(
 
 def _visits(rules: Sequence[Rule]) -> Iterable[Test]:
     """Rules about visits exclude none, so of the upper half all bits are set."""
-    every = (1 << 2 * len(rules)) - 1
     by_number: dict[int, int] = {}
     by_step: dict[int, int] = {}
     numbered = stepped = first = 0
@@ -234,17 +235,13 @@ def _visits(rules: Sequence[Rule]) -> Iterable[Test]:
             stepped |= bit
             by_step[match.every_visits] = by_step.get(match.every_visits, 0) | bit
     if first:
-        yield "first_purchase", lambda at: every if at.visit == 1 else every & ~first
+        yield "first_purchase", lambda at: EVERY if at.visit == 1 else ~first
     if numbered:
-        yield (
-            "visit_number",
-            lambda at: every & ~numbered | by_number.get(at.visit, 0),
-        )
+        yield "visit_number", lambda at: ~numbered | by_number.get(at.visit, 0)
     if stepped:
         yield (
             "every_visits",
             lambda at: (
-                every & ~stepped
-                | sum(bits for step, bits in by_step.items() if at.visit % step == 0)
+                ~stepped | sum(bits for step, bits in by_step.items() if at.visit % step == 0)
             ),
         )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shared.events.base import LineKind
 from shared.events.bought import Line, read
-from shared.program.circumstances import Circumstance, tests
+from shared.program.circumstances import EVERY, Circumstance, tests
 from shared.program.rules import PurchaseRule, Rule
 
 LINE_FIELDS = ("kind", "department", "category", "product_type", "product_brand", "sku")
@@ -50,7 +50,6 @@ class Matching:
     def __init__(self, rules: Sequence[Rule], *, taxed: bool, counted: bool) -> None:
         """Tax and pieces are summed only if some rule reads them."""
         self._size = len(rules)
-        self._all = (1 << 2 * self._size) - 1
         self._taxed = taxed
         self._counted = counted
         self._tests = tests(rules)
@@ -116,7 +115,7 @@ class Matching:
         """The bits of lines that look like this one."""
         if len(self._remembered) >= LOOKS_REMEMBERED_MAX:
             self._remembered.clear()
-        bits = self._all
+        bits = EVERY
         for field, table, otherwise in self._lines:
             bits &= table.get(getattr(line, field), otherwise)
         self._remembered[look] = bits

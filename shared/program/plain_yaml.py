@@ -19,7 +19,6 @@ from yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
 )
 
 DOCUMENT_CHARACTERS_MAX = 512 * 1024
@@ -65,9 +64,10 @@ def read(text: str) -> Document:
     try:
         return _Reader(text).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        raise NotPlain(f"not YAML: {error.problem or error.context}", place) from None
+        mark = error.problem_mark
+        assert mark is not None, "what takes YAML apart says where it stopped"
+        place = Place(mark.line + 1, mark.column + 1)
+        raise NotPlain(f"not YAML: {error.problem}", place) from None
     except yaml.reader.ReaderError as error:
         raise NotPlain(f"not YAML: {error.reason}", Place(1, 1)) from None
 
@@ -98,14 +98,10 @@ class _Reader:
             raise NotPlain("anchors (&) and aliases (*) are not supported", place)
         if getattr(event, "tag", None):
             raise NotPlain("tags (!) are not supported", place)
-        match event:
-            case MappingStartEvent():
-                return self._mapping(path)
-            case SequenceStartEvent():
-                return self._sequence(path)
-            case ScalarEvent(value=text, style=style):
-                return text if style else _scalar(text, place)
-        raise NotPlain("not supported", place)
+        if isinstance(event, ScalarEvent):
+            text: str = event.value
+            return text if event.style else _scalar(text, place)
+        return self._mapping(path) if isinstance(event, MappingStartEvent) else self._sequence(path)
 
     def _mapping(self, path: Path) -> dict[str, Value]:
         mapping: dict[str, Value] = {}

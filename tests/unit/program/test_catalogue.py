@@ -61,6 +61,30 @@ def test_a_catalogue_lists_what_is_published():
     assert (built.latest("other"), built.versions("other")) == (None, ())
 
 
+def test_of_several_versions_the_highest_number_is_the_latest():
+    third = version(3, "2026-02-01")
+    for published in ([FIRST, SECOND, third], [third, SECOND, FIRST], [FIRST]):
+        assert catalogue(*published).latest("shop") is max(published, key=lambda one: one.version)
+
+
+def test_an_empty_catalogue_knows_no_program_and_no_brand():
+    assert Catalogue().programs == ()
+    assert Catalogue().program_of_brand("shop", at("2026-01-01")) is None
+    assert Catalogue().version_at("shop", at("2026-01-01")) is None
+
+
+def test_a_program_that_has_given_a_brand_away_goes_on():
+    built = catalogue(
+        version(1, "2026-01-01", "a", "b", of="one"),
+        version(2, "2026-06-01", "b", of="one"),
+        version(1, "2026-06-01", "a", of="two"),
+        version(3, "2026-07-01", "b", "c", of="one"),
+    )
+    found = built.program_of_brand("a", at("2026-07-01"))
+    assert found is not None
+    assert found.program == "two"
+
+
 def test_publishing_leaves_the_catalogue_as_it_was():
     before = catalogue(FIRST)
     after = before.with_version(SECOND)

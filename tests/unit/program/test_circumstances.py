@@ -120,3 +120,62 @@ def test_hours_are_those_of_the_clocks_on_the_wall_in_summer_time_and_out_of_it(
     hour, minute = local.split(":")
     end = f"{hour}:{int(minute) + 1:02}" if minute != "59" else f"{int(hour) + 1:02}:00"
     assert found({"hours": [f"{local}-{end}"]}, at=at)[0] == 10
+
+
+Selections = list[tuple[dict[str, Any], dict[str, Any]]]
+TIMES: Selections = [
+    ({"weekday": ["tuesday"]}, {}),
+    ({"hours": ["07:00-08:00"]}, {}),
+    ({"hours": ["06:00-07:00"]}, {}),
+    ({}, {"hours": ["07:00-07:30", "09:00-10:00"]}),
+    ({"dates": ["2026-03-03"]}, {}),
+    ({"dates": ["2026-03-04"]}, {}),
+    ({"dates": ["03-03"]}, {}),
+    ({}, {"dates": ["2026-03-03"]}),
+    ({}, {"dates": ["2026-03-04", "12-24"]}),
+]
+WHERE: Selections = [
+    ({"store": ["7"]}, {}),
+    ({"store": ["7", "8"]}, {"store": ["8"]}),
+    ({}, {"store": ["7"]}),
+    ({"channel": ["app"]}, {}),
+    ({"payment_method": ["app"]}, {}),
+    ({}, {"payment_method": ["card"]}),
+    ({"tier": ["gold"]}, {}),
+    ({}, {"segment": ["vip"]}),
+]
+VISITED: Selections = [
+    ({"first_purchase": True}, {}),
+    ({"visit_number": [2, 3]}, {}),
+    ({"visit_number": [3, 6]}, {}),
+    ({"every_visits": 3}, {}),
+    ({"every_visits": 2}, {}),
+    ({"every_visits": 3, "visit_number": [6, 7]}, {}),
+]
+ACTIVITIES: list[tuple[Past, dict[str, Any]]] = [
+    (Past(), {}),
+    (Past({VISITS: Fraction(1)}, tier="gold"), {"store": "7", "payments": CARD_AND_APP}),
+    (Past({VISITS: Fraction(2)}), {"store": "8", "channel": "app"}),
+    (Past({VISITS: Fraction(5)}, segments=frozenset({"vip"})), {"at": "2026-03-04T12:15:00Z"}),
+]
+
+
+@pytest.mark.parametrize("selections", [TIMES, WHERE, VISITED], ids=["when", "where", "visits"])
+@pytest.mark.parametrize(("past", "fields"), ACTIVITIES)
+def test_rules_ask_for_their_own_whatever_the_others_ask_for(
+    selections: Selections, past: Past, fields: dict[str, Any]
+):
+    """Of rules together each gives what it gives alone, whichever stands before the other."""
+    rules = [
+        {"rule": f"r{number}", "kind": "per_visit", "points": 1, "match": match, "exclude": exclude}
+        for number, (match, exclude) in enumerate(selections)
+    ]
+    review = {"rule": "review", "kind": "action", "actions": ["review"], "points": 1}
+
+    def gave(*together: dict[str, Any]) -> set[str]:
+        worth = award(program(*together, timezone="America/New_York"), receipt(9, **fields), past)
+        assert isinstance(worth, Award)
+        return {share.rule for share in worth.breakdown}
+
+    alone = set().union(*(gave(rule) for rule in rules))
+    assert gave(*rules) == gave(*reversed(rules)) == gave(review, *rules) == alone

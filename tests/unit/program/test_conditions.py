@@ -95,6 +95,7 @@ FAULTS = [
     ("true &&\n  purchase.stor == ''", "line 2, column 11: undeclared reference"),
     ("purchase.total_minor", "true or false; this one gives int"),
     ("purchase.total_minor > 1.5", "line 1, column 24 has 1.5"),
+    ("true &&\n  member.visits > 0 &&\n  purchase.total_minor > 1.5", "line 3, column 26 has 1.5"),
     ("double(purchase.total_minor) > double(1)", "line 1, column 1 has double"),
     ("dyn(purchase.total_minor) > 1", "line 1, column 1 has dyn"),
     ("purchase.total_minor > 1e3", "has 1e3"),

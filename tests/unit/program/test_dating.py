@@ -100,6 +100,21 @@ def test_what_points_wait_for_and_whether_they_slide_are_terms_of_their_own():
     ]
 
 
+def test_a_rule_that_gives_all_points_gives_them_its_dates_and_its_terms():
+    own = {"activation": {"after": "5D"}, "expiry": {"after": "29D"}}
+    sliding = {"after": "1Y", "extended_by": ["purchase"]}
+    worth = earned(program({**BASE, **own}, expiry=sliding), receipt(1000))
+    assert (worth.points, worth.parts, worth.sliding) == (10, (), False)
+    assert worth.active_from.isoformat() == "2026-03-08T00:00:00+00:00"
+    assert days(worth) == [(10, APRIL)]
+
+
+def test_of_a_rule_that_reaches_its_own_cap_so_much_has_its_dates():
+    capped = {**SHORT, "points": 9, "caps": [{"points": 4, "per": "transaction"}]}
+    under = program(BASE, capped, expiry={"after": "1Y"})
+    assert days(earned(under, receipt(1000))) == [(10, NEXT_YEAR), (4, APRIL)]
+
+
 def test_an_award_of_nothing_has_the_dates_of_the_program():
     none = {**SHORT, "match": {"sku": ["x"]}}
     assert days(earned(program(none, expiry={"after": "1Y"}), receipt(1))) == [(0, NEXT_YEAR)]

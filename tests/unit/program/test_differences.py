@@ -37,6 +37,8 @@ ONE: dict[str, Any] = program(BASE, BONUS, expiry={"after": "6M_U"}).model_dump(
          ["rule bonus is gone: it was stackable yes, priority 0, kind fixed, points 5"]),
         ({"earn": {"rules": [BASE, BONUS, {**BONUS, "rule": "more"}]}},
          ["rule more is new: stackable yes, priority 0, kind fixed, points 5"]),
+        ({"earn": {"rules": [BASE, {**BONUS, "stackable": False}]}},
+         ["rule bonus: stackable is no; it was yes"]),
         ({"earn": {"rules": [BONUS, BASE]}},
          ["earn.rules stand in another order: bonus, base"]),
         ({"earn": {"rules": [{**BASE, "match": {"sku": ["1"]}}, BONUS]}},
@@ -50,6 +52,11 @@ ONE: dict[str, Any] = program(BASE, BONUS, expiry={"after": "6M_U"}).model_dump(
 )  # fmt: skip
 def test_a_change_is_told_in_words(fields: dict[str, Any], told: list[str]):
     assert differences(changed(ONE), changed(ONE, **fields)) == told
+
+
+def test_values_that_stand_in_another_order_are_told():
+    one, other = (changed(ONE, brands=names) for names in (["shop", "cafe"], ["cafe", "shop"]))
+    assert differences(one, other) == ["brands is cafe, shop; it was shop, cafe"]
 
 
 def test_the_other_way_round_what_was_new_is_gone():

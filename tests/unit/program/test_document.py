@@ -128,6 +128,13 @@ PROBLEMS = [
     ("12.5%", "120%", 26, "redemption.cash_off.max_share", 'found "120%"; allowed: less than or'),
     ("cap: 9000", "cap: many", 26, "redemption.cash_off.cap", 'found "many"; allowed: a valid in'),
     ("redemption:", "redeem:", 25, "redeem", "no field of this name; did you mean redemption?"),
+    ("[shop]", "[" + ",".join(f"b{n}" for n in range(1_001)) + "]", 7, "brands",
+     "found a list; allowed: at most 1000 values"),
+    ("{after: 5D}", "5D", 23, "activation", 'found "5D"; allowed: fields, each with its value'),
+    ("{after: 5D}", "[5D]", 23, "activation", "found a list; allowed: fields, each with its value"),
+    ("version: 1", "version: {a: 1}", 2, "version", "found a mapping; allowed: a valid integer"),
+    ("America/New_York", "Zürich", 5, "timezone", 'found "Zürich"; allowed: the IANA name'),
+    ("half_up", "x" * 200, 9, "earn.rounding", 'found "' + "x" * 59 + "…; allowed: "),
     (TEXT, "- 1", 1, "", "found a list; allowed: fields, each with its value"),
     (TEXT, "a: [", 1, "", "not YAML"),
 ]  # fmt: skip

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.events.base import AMOUNT_MINOR_MAX
+from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
 from shared.program.earning import Award, OutOfRange, award
+from shared.program.misses import MISSES_TOLD_MAX
 from shared.program.model import Rounding
 from shared.program.sums import rounded
 from tests.receipts import BASE, earned, line, program, receipt
@@ -17,6 +18,9 @@ TRIPLE = {"rule": "triple", "kind": "multiplier", "factor": 3}
 BONUS = {"rule": "bonus", "kind": "fixed", "points": 5}
 VISIT = {"rule": "visit", "kind": "per_visit", "points": 10}
 SHOES = {"match": {"department": ["SHOES"]}}
+FOOD = {"match": {"department": ["FOOD"]}}
+ITEMS = {"rule": "items", "kind": "per_item", "points": 1}
+STATUS = [{"currency": "points", "spendable": True}, {"currency": "status", "spendable": False}]
 
 
 def shares(worth: Award) -> dict[str, Fraction]:
@@ -59,6 +63,13 @@ def misses(worth: Award) -> dict[str, str]:
          [500, line(500, department="SHOES")], 20),
         ("a visit without such lines", [VISIT, {**DOUBLE, **SHOES}], [500], 10),
         ("a bonus for such lines", [{**BONUS, **SHOES}], [line(0, department="SHOES")], 5),
+        ("a visit that reads other lines than the multiplier",
+         [{**VISIT, **SHOES}, {**DOUBLE, **FOOD}],
+         [line(500, department="SHOES"), line(500, department="FOOD")], 10),
+        ("a visit multiplied, then the rest", [BASE, VISIT, {**DOUBLE, "rules": ["visit"]},
+         {**TRIPLE, "rules": ["base"]}], [1000], 50),
+        ("a sku with blanks in it", [{**BASE, "match": {"sku": ["A 1"]}}],
+         [line(500, sku="A 1"), line(700, sku="A")], 5),
         ("of two lines that only their skus tell apart, one", [{**BASE, "match": {"sku": ["A"]}}],
          [line(500, sku="A"), line(700, sku="B")], 5),
         ("all but one sku", [{**BASE, "exclude": {"sku": ["B"]}}],
@@ -205,6 +216,79 @@ def test_the_basis_is_the_money_read_once_however_many_rules_read_it():
 
 
 @pytest.mark.parametrize(
+    ("rules", "basis", "shares"),
+    [
+        ([BASE, VISIT, ITEMS], 400, {"base": 400}),
+        ([{**BASE, **SHOES}, VISIT, ITEMS], 300, {"base": 300}),
+        ([VISIT, ITEMS, BONUS], 0, {}),
+        ([{**BASE, **SHOES}, VISIT, {**DOUBLE, "rules": ["base"]}], 300,
+         {"base": 300, "double": 300}),
+        ([{**BASE, **SHOES}, {**BASE, "rule": "more"}, {**DOUBLE, "rules": ["base"]}], 400,
+         {"base": 300, "more": 400, "double": 300}),
+        ([{**BASE, "tax": "in", **SHOES}, {**BASE, "rule": "more"}, {**DOUBLE, "rules": ["more"]}],
+         420, {"base": 320, "more": 400, "double": 400}),
+    ],
+)  # fmt: skip
+def test_the_basis_is_what_rules_on_money_read_with_tax_if_one_counts_it(
+    rules: list[dict[str, Any]], basis: int, shares: dict[str, int]
+):
+    shoes, food = line(300, department="SHOES", tax_minor=20), line(100, department="FOOD")
+    worth = earned(program(*rules), receipt(shoes, food))
+    assert worth.basis_minor == basis
+    told = {share.rule: share.basis_minor for share in worth.breakdown if share.basis_minor}
+    assert told == shares
+
+
+def test_of_many_rules_those_that_match_a_line_say_why_they_gave_nothing():
+    """A rule for each of many departments, all below one step; two of them match a line each."""
+    departments = [f"D{number}" for number in range(3 * MISSES_TOLD_MAX)]
+    rules = [
+        {**WHOLE, "rule": name.lower(), "match": {"department": [name]}} for name in departments
+    ]
+    lines = [line(1, department=name) for name in ("D25", "D15", "none of them")]
+    worth = earned(program(*rules), receipt(*lines))
+    assert misses(worth) == {"d15": "below_one_step", "d25": "below_one_step"}
+    nothing = earned(program(*rules), receipt(line(1, department="none of them")))
+    assert list(misses(nothing)) == [f"d{number}" for number in range(MISSES_TOLD_MAX)]
+
+
+def test_as_many_rules_as_are_told_all_say_why():
+    rules = [{**VISIT, "rule": f"r{number}", **SHOES} for number in range(MISSES_TOLD_MAX)]
+    rules[0] = {**rules[0], **FOOD}
+    assert len(misses(earned(program(*rules), receipt(line(1, department="FOOD"))))) == 9
+
+
+def test_a_rule_is_excluded_also_where_others_read_the_line():
+    rules = program(BASE, {**BONUS, "exclude": {"sku": ["sku-1"]}})
+    assert misses(earned(rules, receipt(1000))) == {"bonus": "excluded"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "rate", "factor"),
+    [
+        ({**BASE, "points": 3}, "3/100", None),
+        ({"rule": "back", "kind": "cash_back", "share": "2%"}, "1/50", None),
+        ({"rule": "items", "kind": "per_item", "points": 1}, None, None),
+        ({**VISIT}, None, None),
+        ({**BONUS}, None, None),
+    ],
+)
+@pytest.mark.parametrize("currency", ["points", "status"])
+def test_a_share_tells_the_rate_and_the_currency_if_it_is_not_the_first(
+    rule: dict[str, Any], rate: str | None, factor: str | None, currency: str
+):
+    rules = [{**rule, "currency": currency}]
+    if rule is not BONUS and rule["kind"] != "fixed":
+        rules.append({**DOUBLE, "currency": currency})
+    worth = earned(program(*rules, currencies=STATUS), receipt(line(1000)))
+    told = None if currency == "points" else currency
+    assert [(share.rate, share.factor, share.currency) for share in worth.breakdown] == [
+        (rate, None, told),
+        *[(None, "2", told) for _ in rules[1:]],
+    ]
+
+
+@pytest.mark.parametrize(
     ("rule", "purchase", "reason"),
     [
         (BASE, receipt(1000, currency="EUR"), "other_currency"),
@@ -251,10 +335,22 @@ def test_a_multiplier_of_a_rule_that_gave_nothing_says_so():
         (program(BASE), receipt(AMOUNT_MINOR_MAX, 1)),
         (program({**BASE, "points": 10**6, "per_minor": 1}), receipt(10**7)),
         (program(expiry={"after": "100Y"}), receipt(1, at="8950-01-01T00:00:00Z")),
+        (program(BASE, expiry={"anniversary": True}), receipt(AMOUNT_MINOR_MAX, 1)),
     ],
 )
 def test_what_no_fact_can_hold_is_out_of_range(rules: Any, purchase: Any):
     assert isinstance(award(rules, purchase), OutOfRange)
+
+
+@pytest.mark.parametrize(
+    ("rule", "amount", "points"),
+    [
+        ({**BASE, "per_minor": 10**6}, AMOUNT_MINOR_MAX, AMOUNT_MINOR_MAX // 10**6),
+        ({**BASE, "points": 10**6, "per_minor": 1}, POINTS_MAX // 10**6, POINTS_MAX),
+    ],
+)
+def test_the_most_that_a_fact_can_hold_is_in_range(rule: dict[str, Any], amount: int, points: int):
+    assert earned(program(rule), receipt(amount)).points == points
 
 
 def test_another_version_with_the_same_number_is_not_taken_for_it():

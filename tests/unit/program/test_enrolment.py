@@ -93,6 +93,19 @@ def test_a_sign_up_tells_its_own_day_or_an_earlier_one(
         assert (found.points, found.enrolled_on) == (0, enrolled_on)
 
 
+def test_points_of_a_sign_up_end_on_the_anniversary_of_the_day_that_it_tells():
+    welcome = {"rule": "hi", "kind": "action", "actions": ["signup"], "points": 5}
+    rules = program(welcome, **YEARLY)
+    found = worth(rules, action("signup", enrolled_on="2019-06-01"))
+    assert last_day(found, rules) == date(2026, 5, 31)
+
+
+def test_rules_ask_for_the_local_time_also_where_dates_go_by_the_anniversary():
+    monday = {**BASE, "match": {"weekday": ["monday"]}}
+    rules = program(monday, timezone="America/New_York", **YEARLY)
+    assert worth(rules, receipt(1_000, at="2026-03-03T04:59:59Z")).points == 10
+
+
 def test_only_a_sign_up_tells_another_day():
     rules = program({"rule": "run", "kind": "action", "actions": ["run"], "points": 5}, **YEARLY)
     assert worth(rules, action("run", enrolled_on="2019-05-17")).enrolled_on == DAY

@@ -7,6 +7,7 @@ import pytest
 from shared.events.facts import RuleShare
 from shared.events.upstream import CustomAction, Purchase, Review
 from shared.program.earning import Award, Rewarded, award, rewards
+from shared.program.misses import MISSES_TOLD_MAX
 from tests.receipts import BASE, earned, line, program, receipt
 
 DOUBLE = {"rule": "double", "kind": "multiplier", "factor": 2}
@@ -69,6 +70,8 @@ def misses(found: Award) -> dict[str, str]:
         ("C32 one short of it", [TIERED], [99_999], 0),
         ("C32 one short of the second", [TIERED], [299_999], 299),
         ("C32 the second", [TIERED], [300_000], 333),
+        ("a tiered rate of money with its tax", [{**TIERED, "tax": "in"}],
+         [line(99_000, tax_minor=1_000)], 100),
         ("a tiered rate doubled", [TIERED, DOUBLE], [300_000], 666),
         ("a tiered rate, doubled on some lines", [TIERED, {**DOUBLE, **SHOES}],
          [200_000, line(100_000, department="SHOES")], 444),
@@ -144,6 +147,32 @@ def test_c20_the_part_paid_with_points_earns_if_the_program_says_so(
     paid = [{"method": method, "amount_minor": amount} for method, amount in payments.items()]
     found = earned(type(program(six)).model_validate(document), receipt(*lines, payments=paid))
     assert (found.points, found.earning_share) == (points, share)
+
+
+@pytest.mark.parametrize(("amount", "points"), [(300_000, 333), (299_999, 299)])
+def test_the_rate_is_that_of_the_part_that_was_not_paid_with_points(amount: int, points: int):
+    paid = [{"method": "points", "amount_minor": 50_000}]
+    assert earned(program(TIERED), receipt(amount + 50_000, payments=paid)).points == points
+
+
+def test_a_receipt_of_nothing_that_was_paid_with_points_earns_as_any_other():
+    free = receipt(line(0, quantity=2), payments=[{"method": "points", "amount_minor": 100}])
+    found = earned(program(ITEMS), free)
+    assert (found.points, found.earning_share) == (6, None)
+
+
+@pytest.mark.parametrize("count", [1, MISSES_TOLD_MAX + 1])
+def test_of_rules_about_an_action_the_first_say_why_they_gave_nothing(count: int):
+    rules = [{**RUN, "rule": f"run-{number}"} for number in range(count)]
+    told = misses(worth(program(*rules), action("ran", metres=0)))
+    assert list(told) == [f"run-{number}" for number in range(min(count, MISSES_TOLD_MAX))]
+    assert set(told.values()) == {"below_one_step"}
+
+
+def test_a_rule_about_an_action_may_stand_alone_too():
+    first = {**REVIEW, "rule": "first", "points": 5, "stackable": False}
+    found = worth(program(REVIEW, first), Review.model_validate(WHO))
+    assert (found.points, misses(found)) == (5, {"review": "stands_aside"})
 
 
 def test_a_purchase_that_was_paid_with_points_says_so():

@@ -24,7 +24,7 @@ def warnings(*rules: dict[str, Any], **sections: Any) -> list[str]:
 def capped(*caps: dict[str, Any], rule: dict[str, Any] = BASE) -> list[str]:
     earn = {"rules": [BASE] if rule is BASE else [BASE, rule], "caps": list(caps)}
     cash_off = {"points": 1, "minor": 1, "minimum": 500, "multiple": 500}
-    return warnings(earn=earn, redemption={"cash_off": cash_off})
+    return warnings(earn=earn, redemption={"cash_off": cash_off}, currencies=STATUS)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,20 @@ def test_an_odd_rule_is_told(rule: dict[str, Any], said: str):
         {**BONUS, "match": {"dates": ["1999-12-24..2000-01-01"]}},
         {**BONUS, "match": {"first_purchase": True, "visit_number": [1, 2]}},
         {**BONUS, "match": {"visit_number": [5, 20], "every_visits": 10}},
+        {**BONUS, "match": {"dates": ["2000-01-01"]}},
         {**BONUS, "expiry": {"after": "30D"}},
+        {**BONUS, "expiry": {"after": "30D"}, "currency": "points"},
         {**REVIEW, "expiry": {"after": "30D"}},
         {"rule": "t", "kind": "tiered", "rates": [{**RATES[0], "points": 1}, RATES[1]]},
+        {"rule": "t", "kind": "tiered",
+         "rates": [{**RATES[0], "points": 1, "per_minor": 200}, RATES[1]]},
+        {"rule": "t", "kind": "tiered",
+         "rates": [{**RATES[0], "points": 4, "per_minor": 400}, RATES[1]]},
+        {**BONUS, "match": {"first_purchase": True, "every_visits": 1}},
+        {**REVIEW, "match": {"weekday": ["friday"]}},
         DOUBLE,
     ],
-)
+)  # fmt: skip
 def test_a_rule_that_is_not_odd(rule: dict[str, Any]):
     assert warnings(BASE, rule) == []
 
@@ -82,5 +90,32 @@ def test_odd_caps_are_told(caps: list[dict[str, Any]], rule: dict[str, Any], sai
     assert said in message
 
 
-def test_caps_that_are_not_odd():
-    assert capped({"per": "day", "points": 500}, {"per": "month", "points": 800}) == []
+@pytest.mark.parametrize(
+    ("caps", "rule"),
+    [
+        ([{"per": "day", "points": 500}, {"per": "month", "points": 800}], BASE),
+        ([{"per": "day", "points": 800}, {"per": "month", "points": 800}], BASE),
+        ([{"per": "month", "points": 900}, {"per": "day", "points": 800}], BASE),
+        ([{"per": "day", "points": 900, "currency": "status"},
+          {"per": "month", "points": 800}], BASE),
+        ([{"per": "lifetime", "points": 500}], BASE),
+        ([{"per": "lifetime", "points": 400, "currency": "status"}], BASE),
+        ([{"per": "day", "points": 50}], BONUS),
+        ([{"per": "day", "points": 40, "currency": "status"}], BONUS),
+    ],
+)  # fmt: skip
+def test_caps_that_are_not_odd(caps: list[dict[str, Any]], rule: dict[str, Any]):
+    assert capped(*caps, rule=rule) == []
+
+
+@pytest.mark.parametrize(("most", "is_odd"), [(499, True), (500, False)])
+def test_a_balance_of_which_nothing_can_be_redeemed_is_odd(most: int, is_odd: bool):
+    cash_off = {"points": 1, "minor": 1, "minimum": 300, "multiple": 500}
+    earn = {"rules": [BASE], "balance_cap": most}
+    said = warnings(earn=earn, redemption={"cash_off": cash_off})
+    assert [message for message in said if "a member holds" in message] == (
+        ["a member holds 499 points at most, fewer than the 500 that a redemption takes"]
+        if is_odd
+        else []
+    )
+    assert not [message for message in warnings(earn=earn) if "holds" in message]

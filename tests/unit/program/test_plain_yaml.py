@@ -55,6 +55,30 @@ def test_every_value_has_its_place():
 
 
 @pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("a: 1\nbb: {c: 1.5}", Place(2, 9), "1.5 would be a binary fraction"),
+        ("a: 1\nb: [c, d\ne: f", Place(3, 2), "not YAML: expected ',' or ']', but got ':'"),
+        ("a: 1\n  b: c: d", Place(2, 4), "not YAML: mapping values are not allowed here"),
+        ("a: \x00", Place(1, 1), "not YAML: special characters are not allowed"),
+        ("", Place(1, 1), "the document is empty"),
+        ("a" * (DOCUMENT_CHARACTERS_MAX + 1), Place(1, 1), "more than 524288 characters"),
+    ],
+)
+def test_what_is_refused_is_told_with_its_place(text: str, place: Place, said: str):
+    with pytest.raises(NotPlain) as refused:
+        read(text)
+    assert refused.value.place == place
+    assert refused.value.message.startswith(said)
+
+
+def test_what_is_as_long_and_as_deep_as_allowed_is_read():
+    assert read("a: " + "9" * 18).data == {"a": 10**18 - 1}
+    assert read("a" * DOCUMENT_CHARACTERS_MAX).data == "a" * DOCUMENT_CHARACTERS_MAX
+    read("[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1))
+
+
+@pytest.mark.parametrize(
     ("text", "line", "said"),
     [
         ("", 1, "empty"),

@@ -25,6 +25,7 @@ def test_what_a_program_leaves_out_has_its_default():
     assert silent.returns == Returns()
     assert Returns().deficit is Deficit.CARRIED
     assert Returns().grace_until(datetime(2026, 1, 1, tzinfo=UTC), BERLIN) is None
+    assert Returns().write_off_at(datetime(2026, 1, 1, tzinfo=UTC), BERLIN) is None
     assert silent.adjustments == Adjustments()
     assert silent.transfers is None
 
@@ -62,6 +63,12 @@ def test_what_cannot_be_meant_is_refused(section, terms, said):
         ("24h", "24h", False),
         ("1M", "672h", False),
         ("1M", "600h", True),
+        ("1M", "669h", True),
+        ("1M", "670h", False),
+        ("1W", "165h", True),
+        ("1W", "166h", False),
+        ("1Y", "8757h", True),
+        ("1Y", "8758h", False),
     ],
 )
 def test_what_is_written_off_outlives_the_longest_hold(after, longest, is_taken):
@@ -91,7 +98,11 @@ def test_an_operator_may_have_a_limit_of_their_own():
 )
 def test_a_policy_counts_in_the_programs_own_time(after, ends):
     at = datetime.fromisoformat("2026-03-28T11:00:00+01:00")
-    assert instant_after(at, read_duration(after), BERLIN) == datetime.fromisoformat(ends)
+    until = datetime.fromisoformat(ends)
+    assert instant_after(at, read_duration(after), BERLIN) == until
+    terms = {"deficit": "written_off", "write_off_after": after, "grace": after}
+    returns = Returns.model_validate(terms)
+    assert (returns.write_off_at(at, BERLIN), returns.grace_until(at, BERLIN)) == (until, until)
 
 
 @pytest.mark.parametrize(

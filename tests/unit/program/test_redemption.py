@@ -33,6 +33,7 @@ ENOUGH = 10**6
         ("no more than the order", rules(), 700, ENOUGH, 650, 650),
         ("has less, in multiples", GROCER, 2_000, 1_730, 5_000, 1_500),
         ("exactly the minimum", GROCER, 500, 500, None, 500),
+        ("exactly the minimum is there", GROCER, 1_000, 500, 5_000, 500),
         ("a third of the order", rules(max_share="1/3"), 1_000, ENOUGH, 1_000, 333),
         ("exact is exact", EXACT, 1_500, 1_500, 3_000, 1_500),
     ],
@@ -62,6 +63,8 @@ def test_points_are_clipped_to_what_is_allowed(
          {"available": 1_730, "missing": 270}),
         ("not that many, clipped", GROCER, 2_300, 1_730, None, "insufficient_points",
          {"available": 1_730, "missing": 270}),
+        ("one point could be spent, but more were asked", rules(), 100, 60, None,
+         "insufficient_points", {"available": 60, "missing": 40}),
         ("too few for the order", GROCER, 2_000, 499, 5_000, "insufficient_points",
          {"available": 499, "missing": 1_501}),
         ("none", rules(), 100, 0, 5_000, "insufficient_points", {"available": 0, "missing": 100}),
@@ -100,7 +103,10 @@ def test_a_refusal_tells_the_first_reason_and_its_numbers(
 def test_the_points_spent_are_worth_whole_minor_units(
     terms: CashOffRules, asked: int, worth: CashOff
 ):
-    assert cash_off(terms, asked, ENOUGH, None) == worth
+    found = cash_off(terms, asked, ENOUGH, None)
+    assert found == worth
+    assert isinstance(found, CashOff)
+    assert isinstance(found.value_minor, int)
 
 
 def test_the_minimum_is_the_next_multiple_that_is_worth_money():
