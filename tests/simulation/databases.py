@@ -65,15 +65,24 @@ class Database:
         """What a read is answered from."""
         if self.network.loop.now >= self.lags_until or not self.network.chance(REPLICA_READS):
             return self.rows
-        replica = self.make()
-        replica.positions.update(self.rows.positions)
-        for table, kept in self.rows.tables.items():
-            for row in kept.rows.values():
-                replica.tables[table].put(row)
+        replica = self._replica_of(self)
         missing = self.network.random.randint(0, min(LAG_MAX, len(self.commits)))
         for undo in self.commits[len(self.commits) - missing :][::-1]:
             undo.undo(replica)
         return replica
+
+    def _replica_of(self, other: "Database") -> MemoryStore:
+        replica = self.make()
+        replica.positions.update(other.rows.positions)
+        for table, kept in other.rows.tables.items():
+            for row in kept.rows.values():
+                replica.tables[table].put(row)
+        return replica
+
+    def copy(self, other: "Database") -> None:
+        """All that another one has, and what it could still lose."""
+        self.rows = self._replica_of(other)
+        self.commits = list(other.commits)
 
     def fold(self, old: Position, new: Position, writes: Writes, *, notify: bool) -> bool:
         """A commit."""
@@ -151,6 +160,10 @@ class IntakeDatabase:
         """What was written down since the backup is gone."""
         known, positions = self.backup
         self.known, self.positions = dict(known), dict(positions)
+
+    def copy(self, other: "IntakeDatabase") -> None:
+        """All that another one has."""
+        self.known, self.positions = dict(other.known), dict(other.positions)
 
     def drop(self) -> None:
         """Somebody drops the schema."""

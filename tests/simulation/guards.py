@@ -1,18 +1,25 @@
 """The guards of the protocol, each with what takes it away, and how many seeds that takes to show.
 
 A guard is taken away by putting something else in its place (`removals`).
-`python -m tests.simulation.guards` prints the table that stands in docs/reliability.md.
+`python -m tests.simulation.guards` prints the table that stands in docs/reliability.md;
+`python -m tests.simulation.guards 10` how often each is missed in 10 s of CPU time: the first seed
+is chance, and a rate can be compared.
 """
 
+import gc
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import count
+from time import process_time
 from typing import NamedTuple
 
 from tests.simulation import removals
+from tests.simulation.beginnings import beginning
 from tests.simulation.loop import Stuck
-from tests.simulation.outside import Load, Violation
+from tests.simulation.outside import NOTHING, Load, Violation
 from tests.simulation.removals import Removal
 from tests.simulation.run import run_seed
 
@@ -20,21 +27,7 @@ SEEDS_MAX = 20_000
 MUCH_READ = Load(
     purchases=3, returns=0, redemptions=2, checkouts=0, rewards=0, transfers=0, readers=8
 )
-MUCH_REDEEMED = Load(
-    accounts=1,
-    purchases=0,
-    returns=0,
-    redemptions=10,
-    checkouts=0,
-    adjustments=0,
-    amendments=0,
-    rewards=0,
-    deliveries=0,
-    transfers=0,
-    readers=0,
-    ticks=0,
-    together=True,
-)
+MUCH_REDEEMED = replace(NOTHING, redemptions=10, together=True)
 """Keys of one account are used with other bodies, and decided with others in one turn."""
 WITH_REWARDS = Load(
     purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, transfers=0, readers=0
@@ -60,11 +53,21 @@ class Found(NamedTuple):
     violation: str
 
 
+class Rate(NamedTuple):
+    """How many of the histories break that run in some time."""
+
+    seeds: int
+    broken: int
+    cpu_seconds: float
+
+
 @contextmanager
 def without(guard: Guard) -> Iterator[None]:
     """The product without one guard."""
     with ExitStack() as stack:
         guard.remove(Removal(stack))
+        beginning.cache_clear()
+        stack.callback(beginning.cache_clear)
         yield
 
 
@@ -72,10 +75,30 @@ def hunt(guard: Guard, seeds_max: int = SEEDS_MAX) -> Found | None:
     """Run seeds from 0 on until one breaks; None if none does."""
     with without(guard):
         for seed in range(seeds_max):
-            try:
-                run_seed(seed, guard.load)
-            except BROKEN as broken:
-                return Found(seed + 1, f"{type(broken).__name__}: {broken}".splitlines()[0])
+            if violation := _violation(seed, guard.load):
+                return Found(seed + 1, violation)
+    return None
+
+
+def rate(guard: Guard, cpu_seconds: float) -> Rate:
+    """Run seeds from 0 on for so long, and count those that break."""
+    broken = 0
+    started = process_time()
+    with without(guard):
+        for seed in count():
+            broken += _violation(seed, guard.load) is not None
+            spent = process_time() - started
+            if spent >= cpu_seconds:
+                return Rate(seed + 1, broken, spent)
+    raise AssertionError("seeds do not end")
+
+
+def _violation(seed: int, load: Load | None) -> str | None:
+    """The first line of what a history breaks with; None if it holds."""
+    try:
+        run_seed(seed, load)
+    except BROKEN as broken:
+        return f"{type(broken).__name__}: {broken}".splitlines()[0]
     return None
 
 
@@ -118,16 +141,32 @@ def shown(violation: str) -> str:
     return invariants[0] if invariants else " ".join(told.split()[:6])
 
 
-def main(seeds_max: int = SEEDS_MAX) -> None:
-    """Print the table, guard by guard."""
-    sys.stdout.write("| guard taken away | seeds until it shows | how it shows |\n")
-    sys.stdout.write("| --- | --- | --- |\n")
+def first_seeds() -> Iterator[tuple[object, ...]]:
+    """The lines of the table in docs/reliability.md."""
+    yield "guard taken away", "seeds until it shows", "how it shows"
+    yield "---", "---:", "---"
     for guard in GUARDS:
-        found = hunt(guard, seeds_max)
-        told = f"{found.seeds} | {shown(found.violation)}" if found else f"> {seeds_max} | never"
-        sys.stdout.write(f"| {guard.name} | {told} |\n")
+        found = hunt(guard)
+        told = (found.seeds, shown(found.violation)) if found else (f"> {SEEDS_MAX}", "never")
+        yield guard.name, *told
+
+
+def rates(cpu_seconds: float) -> Iterator[tuple[object, ...]]:
+    """A line for each guard: what so much time finds without it."""
+    yield "guard taken away", "seeds", "broken", "broken in a second of CPU time"
+    yield "---", "---:", "---:", "---:"
+    for guard in GUARDS:
+        seeds, broken, spent = rate(guard, cpu_seconds)
+        yield guard.name, seeds, broken, f"{broken / spent:.2f}"
+
+
+def main(*cpu_seconds: str) -> None:
+    """Print one of the tables, guard by guard."""
+    gc.freeze()  # what is imported is no garbage
+    for cells in rates(float(cpu_seconds[0])) if cpu_seconds else first_seeds():
+        sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])

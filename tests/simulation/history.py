@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
 
 from services.redeem.merges import PARCEL
 from services.redeem.rewards import CLAIM
@@ -48,8 +50,19 @@ from tests.simulation.rule import follow
 TOPICS = (PURCHASES, ACTIVITY, COMMANDS, AWARDS, LEDGER)
 HEAL_SECONDS = 600.0
 """Longer than all requests, pauses and waits that were under way when the faults ended."""
-WELCOME_SECONDS = 1.0
 LOOK_SECONDS = 2.0
+
+
+class Setting(NamedTuple):
+    """What does not change in a history."""
+
+    catalogue: Catalogue
+    partitions: int
+
+    @staticmethod
+    def drawn(random: Random, catalogues: Sequence[Catalogue]) -> "Setting":
+        """A seed's."""
+        return Setting(random.choice(catalogues), random.choice((1, 1, 1, 2)))
 
 
 class History:
@@ -60,14 +73,14 @@ class History:
         loop: SeededLoop,
         load: Load | None,
         faults: Faults | None,
-        catalogues: Sequence[Catalogue],
+        setting: Setting,
     ) -> None:
         self.loop = loop
         self.random = loop.random
         self.load = load or Load.drawn(loop.random)
         self.has_errands = self.load.rewards + self.load.transfers + self.load.merges > 0
-        self.catalogue = self.random.choice(catalogues)
-        self.partitions = self.random.choice((1, 1, 1, 2))
+        self.setting = setting
+        self.catalogue, self.partitions = setting
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
         self.network = Network(loop, usual if faults is None else faults)
         counts = {topic.name: self.partitions for topic in TOPICS}
@@ -129,27 +142,21 @@ class History:
         for name in (API, API):
             self.start(name)
         rivals = self.random.choice((1, 1, 1, 1, 2))
-        for name in OWNERS * rivals:
-            self.start(name).group.give(set(range(self.partitions)))
-        clients = Clients(self)
-        if self.load.is_welcomed:
-            await self._welcome(clients)
+        self.start_owners(rivals)
         planned = Chaos(self)
         self.is_undisturbed = planned.is_undisturbed and rivals == 1
         chaos = self.loop.spawn(ENVIRONMENT, planned.run())
-        work = clients.start()
+        work = Clients(self).start()
         await asyncio.sleep(self.load.seconds)
         chaos.cancel()
         self._heal()
         await asyncio.gather(*work)
-        await self._drain()
+        await self.drain()
 
-    async def _welcome(self, clients: Clients) -> None:
-        """The first purchases, on a network that does not fail yet."""
-        usual, self.network.faults = self.network.faults, CALM
-        await clients.welcome()
-        await asyncio.sleep(WELCOME_SECONDS)
-        self.network.faults = usual
+    def start_owners(self, rivals: int) -> None:
+        """So many processes of each service, all of which own every partition."""
+        for name in OWNERS * rivals:
+            self.start(name).group.give(set(range(self.partitions)))
 
     def _heal(self) -> None:
         """No faults from here on; what they have set going still takes place.
@@ -168,7 +175,7 @@ class History:
                 node.kill()
             first.group.give(set(range(self.partitions)))
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
         """Until everything is folded and nothing is under way."""
         until = self.loop.now + HEAL_SECONDS
         while not self._folded():

@@ -1,5 +1,6 @@
 """What is outside of the system: how much happens there, and what is remembered of it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple, Protocol
@@ -56,30 +57,63 @@ class Load:
 
     @staticmethod
     def drawn(random: Random) -> "Load":
-        """A short history's: a few of each, or none, all at once or one after the other.
-
-        Half of the histories have rewards, and these have some units in stock, or none. Those with
-        two readers have a merge: nothing more is drawn for it, so other seeds stay what they are.
-        """
-        rewards = random.choice((0, 0, 1, 2))
-        drawn = Load(
+        """A short history's: a few of everything, or more of one thing; at once, or by and by."""
+        [(_, shape)] = random.choices(SHAPES, [weight for weight, _ in SHAPES])
+        return replace(
+            NOTHING,
             accounts=random.randint(1, 2),
-            is_welcomed=random.random() < 0.8,
-            purchases=random.choice((0, 1, 1)),
-            returns=random.randint(0, 1),
-            redemptions=random.randint(0, 2),
-            checkouts=random.randint(0, 1),
-            adjustments=random.randint(0, 1),
-            amendments=random.choice((0, 0, 1)),
-            rewards=rewards,
-            deliveries=random.randint(0, 2) if rewards else 0,
-            transfers=random.choice((0, 0, 1)),
-            readers=random.choice((0, 0, 1, 2)),
-            ticks=random.randint(0, 1),
+            is_welcomed=random.random() < WELCOMED,
             seconds=random.choice((1.0, 15.0)),
-            together=random.random() < 0.5,
+            together=random.random() < TOGETHER,
+            **{name: random.choice(counts) for name, counts in shape.items()},
         )
-        return replace(drawn, merges=int(drawn.readers == 2))
+
+
+NOTHING = Load(
+    accounts=1,
+    purchases=0,
+    returns=0,
+    redemptions=0,
+    checkouts=0,
+    adjustments=0,
+    amendments=0,
+    rewards=0,
+    deliveries=0,
+    transfers=0,
+    readers=0,
+    ticks=0,
+)
+WELCOMED, TOGETHER = 0.8, 0.5
+
+
+Shape = Mapping[str, Sequence[int]]
+"""What happens in a history: of each kind of clients one of these numbers."""
+MIXED: Shape = {
+    "purchases": (0, 1, 1),
+    "returns": (0, 1),
+    "redemptions": (0, 1, 2),
+    "checkouts": (0, 1),
+    "adjustments": (0, 1),
+    "amendments": (0, 0, 1),
+    "transfers": (0, 0, 1),
+    "merges": (0, 0, 0, 1),
+    "readers": (0, 0, 1, 2),
+    "ticks": (0, 1),
+}
+REWARDS: Shape = {"rewards": (1, 2, 3), "deliveries": (0, 1, 2)}
+SHAPES: tuple[tuple[int, Shape], ...] = (
+    (3, MIXED),
+    (3, {**MIXED, **REWARDS, "rewards": (1, 2)}),
+    (2, {"purchases": (2, 3, 4), "returns": (0, 1, 2), "ticks": (0, 1)}),
+    (3, {"redemptions": (3, 4, 5, 6), "purchases": (0, 1)}),
+    (2, {"checkouts": (1, 2), "adjustments": (0, 1, 2), "amendments": (0, 1), "ticks": (0, 1)}),
+    (2, {"readers": (2, 3, 4), "purchases": (1, 2), "redemptions": (0, 1)}),
+    (1, REWARDS),
+    (1, {"transfers": (2, 3, 4)}),
+    (1, {"merges": (1, 2), "purchases": (1, 2), "redemptions": (0, 1)}),
+)
+"""How often each is drawn. What disturbs each other is often alike: more of it, and nothing else,
+shows that at less cost."""
 
 
 @dataclass
