@@ -52,7 +52,7 @@ def coffee(**further: object) -> Program:
 
 
 class World:
-    """Accounts of one program; `dated` is all that was decided, and when."""
+    """Accounts of one program; `dated` is all that was decided, `said` all inputs, and when."""
 
     def __init__(self, program: Program | None) -> None:
         self.program = program
@@ -60,6 +60,7 @@ class World:
         self.shelf = Shelf()
         self.decided: dict[UUID, tuple[bytes, Any]] = {}
         self.dated: list[tuple[Any, datetime]] = []
+        self.said: list[tuple[Input, datetime]] = []
         self.now = START
 
     # what is asked
@@ -155,6 +156,7 @@ class World:
             assert known == body, f"{cause.text} with another content"
             return fact
         self.now += timedelta(seconds=1)
+        self.said.append((message, self.now))
         decisions = decide(
             self.accounts.get(message.account),
             message,

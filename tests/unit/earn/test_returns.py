@@ -17,6 +17,7 @@ from shared.events.facts import (
     ReturnWaiting,
 )
 from shared.events.upstream import Purchase
+from shared.program.catalogue import Catalogue
 from tests.earnings import Earnings, returned, void
 from tests.receipts import BASE, line, program, receipt
 
@@ -96,7 +97,8 @@ def test_c13_the_rules_of_the_day_of_purchase_count(later: dict[str, Any] | None
 def test_an_assessment_shows_its_sum():
     shop = Earnings(SHOP)
     shop.take(bought(1050, 1099))
-    shop.take(returned(("1", 1, 1050)))
+    first = assessed(shop.take(returned(("1", 1, 1050))))
+    assert (first.clawed_before, first.points, first.program_version) == (0, 11, 1)
     fact = assessed(shop.take(returned(("2", 0, 99), event="return-2")))
     assert (fact.earned, fact.earned_on_kept, fact.owed) == (21, 10, 11)
     assert (fact.clawed_before, fact.points) == (11, 0)
@@ -125,6 +127,51 @@ def test_without_money_or_basis_the_proportion_is_of_what_there_is(
     shop = Earnings(program(visit, returns={"policy": "proportional"}))
     shop.take(bought(1000, 1000))
     assert assessed(shop.take(returned(lines))).points == points
+
+
+SHOES = {"match": {"department": ["SHOES"]}}
+ITEMS = {"rule": "items", "kind": "per_item", "points": 5}
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines", "back", "points"),
+    [
+        ({**BASE, **SHOES}, [line(1000, department="SHOES"), line(3000, line_id="2")],
+         ("1", 1, 1000), 10),
+        ({**BASE, **SHOES}, [line(1000, department="SHOES"), line(3000, line_id="2")],
+         ("2", 1, 3000), 0),
+        (ITEMS, [line(1000), line(3000, line_id="2")], ("1", 1, 1000), 2),
+        (ITEMS, [line(0, quantity=3), line(0, line_id="2")], ("1", 1, 0), 5),
+        (ITEMS, [line(0, quantity=3), line(0, line_id="2")], ("1", 3, 0), 15),
+    ],
+    ids=["basis", "none of the basis", "money", "pieces", "more pieces"],
+)  # fmt: skip
+def test_the_proportion_is_of_the_basis_else_of_the_money_else_of_the_pieces(
+    rule: dict[str, Any], lines: list[dict[str, Any]], back: tuple[str, int, int], points: int
+):
+    shop = Earnings(program(rule, returns={"policy": "proportional"}))
+    shop.take(receipt(*lines))
+    assert assessed(shop.take(returned(back))).points == points
+
+
+@pytest.mark.parametrize("policy", ["re_earn", "refunded", "proportional"])
+def test_a_visit_without_a_piece_is_taken_back_whole(policy: str):
+    visit = {"rule": "visit", "kind": "per_visit", "points": 10}
+    shop = Earnings(program(visit, returns={"policy": policy}))
+    shop.take(receipt(line(0, quantity=0)))
+    assert assessed(shop.take(void())).points == 10
+
+
+@pytest.mark.parametrize("policy", ["re_earn", "refunded", "proportional"])
+def test_what_came_back_whole_gives_nothing_on_what_was_kept_however_it_was_refunded(policy: str):
+    """Two fifths of it were paid with points, and only these are refunded."""
+    paid = [{"method": "points", "amount_minor": 2000}, {"method": "card", "amount_minor": 3000}]
+    shop = Earnings(program(BASE, returns={"policy": policy}))
+    shop.take(bought(5000, payments=paid))
+    back = returned(("1", 1, 5000), refunds=[{"method": "points", "amount_minor": 2000}])
+    fact = assessed(shop.take(back))
+    assert (fact.earned, fact.earned_on_kept, fact.points) == (30, 0, 30)
+    assert fact.refunds == back.refunds
 
 
 def test_a_visit_counts_as_long_as_anything_is_kept():
@@ -247,6 +294,29 @@ def test_other_currencies_go_back_too():
     ]
 
 
+@pytest.mark.parametrize(
+    ("policy", "taken"), [("re_earn", (10, 20)), ("refunded", (10, 20)), ("proportional", (10, 5))]
+)
+def test_a_currency_that_only_some_lines_gave_goes_back_with_them(
+    policy: str, taken: tuple[int, int]
+):
+    status = {**BASE, **SHOES, "rule": "status", "points": 2, "currency": "status"}
+    currencies = [
+        {"currency": "points", "spendable": True},
+        {"currency": "status", "spendable": False},
+    ]
+    shop = Earnings(program(BASE, status, currencies=currencies, returns={"policy": policy}))
+    shop.take(receipt(line(1000, department="SHOES"), line(3000, line_id="2")))
+    fact = assessed(shop.take(returned(("1", 1, 1000))))
+    [also] = fact.also
+    assert (fact.points, also.points) == taken
+    assert also.earned_on_kept == 0
+    other = Earnings(program(BASE, status, currencies=currencies, returns={"policy": policy}))
+    other.take(receipt(line(1000, department="SHOES"), line(3000, line_id="2")))
+    [also] = assessed(other.take(returned(("2", 1, 3000)))).also
+    assert also.points == (20 - taken[1])
+
+
 # before the purchase
 
 
@@ -328,6 +398,40 @@ def test_what_came_back_before_counts():
         "bought": 1000,
         "returned": 1001,
     }
+
+
+def test_a_return_under_a_version_that_is_not_published_is_refused():
+    shop = Earnings(SHOP)
+    shop.take(bought(1000))
+    shop.service.catalogue = Catalogue()
+    assert refusal(shop.take(void())) == {"reason": "version_unknown"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "back"), [("re_earn", ("1", 1, 100)), ("refunded", ("2", 1, 10**7))]
+)
+def test_what_no_fact_can_hold_of_what_was_kept_or_came_back_is_out_of_range(
+    policy: str, back: tuple[str, int, int]
+):
+    """The rule that stands alone gives far less than the other one, which alone is too much."""
+    alone = {"rule": "alone", "kind": "fixed", "points": 1, "stackable": False}
+    most = {**BASE, "points": 10**6, "per_minor": 1}
+    rules = program(most, {**alone, "match": {"sku": ["A"]}}, returns={"policy": policy})
+    shop = Earnings(rules)
+    shop.take(receipt(line(100, line_id="1", sku="A"), line(10**7, line_id="2")))
+    assert refusal(shop.take(returned(back))) == {"reason": "out_of_range"}
+
+
+def test_what_counts_only_once_something_came_back_is_counted_then():
+    """Without the line of the rule that stands alone, the other rule fills its month."""
+    alone = {"rule": "alone", "kind": "fixed", "points": 1, "stackable": False}
+    capped = {**BASE, "caps": [{"per": "month", "points": 60}]}
+    shop = Earnings(program(capped, {**alone, "match": {"sku": ["A"]}}))
+    shop.take(receipt(line(100, line_id="1", sku="A"), line(5000, line_id="2")))
+    shop.take(returned(("1", 1, 100)))
+    [award] = shop.take(bought(5000, receipt_id="receipt-2", event_id="event-2"))
+    assert isinstance(award, PointsEarned)
+    assert award.points == 10
 
 
 def test_returns_of_one_receipt_are_limited():
