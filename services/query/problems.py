@@ -23,6 +23,7 @@ from services.query.limits import (
     FOUND_LENGTH_MAX,
     RETRY_AFTER_SECONDS,
 )
+from shared.events.base import in_words
 from shared.stream.log import LogUnavailable
 from shared.stream.store import StoreUnavailable
 
@@ -112,7 +113,7 @@ KINDS: Mapping[Code, Kind] = {
     Code.REWARD_UNKNOWN: Kind(_REFUSED, "There is no such reward"),
     Code.REWARD_NOT_AVAILABLE: Kind(_REFUSED, "The reward is not available"),
     Code.TRANSFER_NOT_ALLOWED: Kind(_REFUSED, "The program allows no such transfer"),
-    Code.BELOW_MINIMUM: Kind(_REFUSED, "Fewer points than the program redeems at once"),
+    Code.BELOW_MINIMUM: Kind(_REFUSED, "Fewer points than are taken at once"),
     Code.NOT_A_MULTIPLE: Kind(_REFUSED, "Not a multiple of what the program redeems"),
     Code.INSUFFICIENT_POINTS: Kind(_REFUSED, "Fewer points are available than were asked for"),
     Code.LIMIT_REACHED: Kind(_REFUSED, "More than is allowed at once"),
@@ -257,11 +258,21 @@ def faults(error: ValidationError | RequestValidationError, index: int | None = 
     for found in list(error.errors())[:ERRORS_TOLD_MAX]:
         fault: dict[str, Any] = {} if index is None else {"index": index}
         fault["field"] = ".".join(str(part) for part in found["loc"])
-        fault["message"] = found["msg"]
+        fault["message"] = _message(found)
         if found["type"] != "missing":
             fault["found"] = shown(found["input"])
         told.append(fault)
     return told
+
+
+def _message(found: Any) -> str:
+    match found["type"]:
+        case "string_pattern_mismatch":
+            return f"Input should be {in_words(found['ctx']['pattern'])}"
+        case "value_error":
+            return str(found["ctx"]["error"])
+        case _:
+            return str(found["msg"])
 
 
 def invalid(error: ValidationError | RequestValidationError) -> Problem:

@@ -29,6 +29,15 @@ INSTANT_END = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 
 # Printable: no control characters, no leading or trailing blank, no lone surrogates.
 _ID_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+_SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$"
+_CURRENCY_PATTERN = r"^[A-Z]{3}$"
+_INSTANT_PATTERN = r"^[0-9]{4}-"
+_IN_WORDS = {
+    _ID_PATTERN: "one line of printable characters without a blank at either end",
+    _SLUG_PATTERN: "lower-case letters, digits and hyphens, at most 64",
+    _CURRENCY_PATTERN: "three capital letters such as USD",
+    _INSTANT_PATTERN: "an instant with its offset such as 2026-03-01T09:30:00+01:00",
+}
 
 Id = Annotated[
     str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX, pattern=_ID_PATTERN, strict=True)
@@ -37,21 +46,19 @@ Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=500, pattern=_ID_PATTERN, strict=True)
 ]
 """Why an operator did something, in words: one line, and never whom it concerns."""
-Slug = Annotated[
-    str, StringConstraints(max_length=64, pattern=r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$", strict=True)
-]
+Slug = Annotated[str, StringConstraints(max_length=64, pattern=_SLUG_PATTERN, strict=True)]
 """Names that Tessera's own operators choose: programs, brands' programs, rules."""
 AccountKey = Annotated[
     str,
     StringConstraints(
         min_length=3,
         max_length=2 * ID_LENGTH_MAX + 1,
-        pattern=r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?:" + _ID_PATTERN.removeprefix("^"),
+        pattern=_SLUG_PATTERN.removesuffix("$") + ":" + _ID_PATTERN.removeprefix("^"),
         strict=True,
     ),
 ]
 """``program:member``; a program has no colon, so the first one separates."""
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", strict=True)]
+Currency = Annotated[str, StringConstraints(pattern=_CURRENCY_PATTERN, strict=True)]
 AmountMinor = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX, strict=True)]
 Points = Annotated[int, Field(ge=0, le=POINTS_MAX, strict=True)]
 Version = Annotated[int, Field(ge=1, strict=True)]
@@ -65,7 +72,7 @@ class _WrittenOut:
     def __get_pydantic_core_schema__(source: object, handler: object) -> CoreSchema:
         """Text is looked at before it is read; in Python a datetime is taken too."""
         text = core_schema.chain_schema(
-            [core_schema.str_schema(pattern=r"^[0-9]{4}-", strict=True), _instant(strict=False)]
+            [core_schema.str_schema(pattern=_INSTANT_PATTERN, strict=True), _instant(strict=False)]
         )
         python = core_schema.union_schema([_instant(strict=True), text], mode="left_to_right")
         return core_schema.json_or_python_schema(json_schema=text, python_schema=python)
@@ -107,6 +114,11 @@ class Upstream(BaseModel):
     """A message of somebody else's: immutable, and an unknown field is left out, not refused."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def in_words(pattern: str) -> str:
+    """For people: what a text has to be that does not match the pattern of one of these shapes."""
+    return _IN_WORDS.get(pattern, f"text of the form {pattern}")
 
 
 def account_key(program: str, member: str) -> str:

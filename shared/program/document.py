@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from shared.events.base import Currency, Id, Slug
+from shared.events.base import in_words
 from shared.events.facts import ProgramPublished
 from shared.program.model import Program
 from shared.program.oddities import oddities
@@ -24,11 +24,6 @@ FOUND_CHARACTERS_MAX = 60
 KINDS: Mapping[str, type[Section]] = {
     get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Rule)[0])
 }
-_WORDED = (
-    (Slug, "lower-case letters, digits and hyphens, at most 64"),
-    (Currency, "three capital letters such as USD"),
-    (Id, "1 to 128 printable characters without a blank at either end"),
-)
 
 
 class Problem(NamedTuple):
@@ -151,7 +146,7 @@ def _allowed(detail: Mapping[str, Any]) -> str:
         case "too_long":
             return f"at most {detail['ctx']['max_length']} values"
         case "string_pattern_mismatch":
-            return _worded(detail["ctx"]["pattern"])
+            return in_words(detail["ctx"]["pattern"])
         case "string_type" if isinstance(detail["input"], int):
             return f'text (write it in quotes: "{_told(detail["input"])}")'
         case "value_error":
@@ -184,13 +179,6 @@ def _sections(annotation: Any) -> Iterator[type[Section]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _sections(inner)
-
-
-def _worded(pattern: str) -> str:
-    for kind, words in _WORDED:
-        if any(getattr(rule, "pattern", None) == pattern for rule in get_args(kind)):
-            return words
-    return f"text of the form {pattern}"
 
 
 def _told(found: object) -> str:

@@ -105,7 +105,7 @@ PROBLEMS = [
     ("[shop]", "[]", 7, "brands", "found a list; allowed: 1 or more values"),
     ("[shop]", "[1]", 7, "brands[0]", 'found 1; allowed: text (write it in quotes: "1")'),
     ("[shop]", "[shop, shop]", 7, "brands", "a brand is written twice"),
-    ("[shop]", '[" shop"]', 7, "brands[0]", "1 to 128 printable characters without a blank"),
+    ("[shop]", '[" shop"]', 7, "brands[0]", "one line of printable characters without a blank"),
     ("rounding:", "roundng:", 9, "earn.roundng", "did you mean rounding? allowed: rules, roundi"),
     ("half_up", "up", 9, "earn.rounding", "found \"up\"; allowed: 'floor', 'half_up' or 'ceil'"),
     ("per_amount", "per_amont", 11, "earn.rules[0]", 'found the kind "per_amont"; allowed: per_'),

@@ -158,6 +158,30 @@ async def test_a_slip_in_the_body_is_told(client, extra: dict[str, object]):
     check(response, 422, "invalid")
 
 
+WHO = {"actor": "ann", "reason": "goodwill"}
+ADJUST = (f"{MEMBER}/adjustments", {"direction": "add", "points": 5, **WHO})
+STOCK = ("/v1/programs/shop/rewards/mug/stock", {"codes": ["A", "B"], **WHO})
+IN_WORDS = [
+    (*ADJUST, {"reason": "two\nlines"}, "one line of printable characters"),
+    (*ADJUST, {"actor": " ann"}, "without a blank at either end"),
+    (*ADJUST, {"expires_at": "soon"}, "an instant with its offset such as"),
+    (*STOCK, {"codes": ["A", "A"]}, "codes: as many as units, each of them once"),
+    (*STOCK, {"codes": []}, "units or codes"),
+    (f"{MEMBER}/rewards", {}, {"reward": "A Mug"}, "lower-case letters, digits and hyphens"),
+    (PREVIEW, {"lines": []}, {"currency": "dollars"}, "three capital letters such as USD"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "slip", "message"), IN_WORDS)
+async def test_what_is_allowed_is_told_in_words(
+    client, path: str, body: dict[str, object], slip: dict[str, object], message: str
+):
+    response = await client.post(path, json={**body, **slip}, headers=KEY)
+    [fault] = check(response, 422, "invalid")["errors"]
+    assert message in fault["message"]
+    assert "Value error" not in fault["message"]
+
+
 SIZES = [(REDEEM, BODY_BYTES_MAX), (PREVIEW, BODY_BYTES_MAX), (EVENTS, EVENTS_BYTES_MAX)]
 
 
