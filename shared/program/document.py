@@ -85,10 +85,21 @@ def faults(error: ValidationError, data: object) -> list[Fault]:
     found = []
     for detail in error.errors(include_url=False):
         path, written = _path(detail["loc"], data)
+        if _counts_what_was_taken(detail, written):
+            continue
         within: Path = detail.get("ctx", {}).get("within", ())
         message = _message({**detail, "input": written})
         found.append(Fault((*path, *within), written, message))
     return found
+
+
+def _counts_what_was_taken(detail: Mapping[str, Any], written: object) -> bool:
+    """Whether a list is only too short without its items that are told to be wrong."""
+    return (
+        detail["type"] == "too_short"
+        and isinstance(written, list)
+        and len(written) >= detail["ctx"]["min_length"]
+    )
 
 
 def _at(path: Path, message: str, places: Mapping[Path, Place]) -> Problem:

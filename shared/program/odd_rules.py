@@ -3,12 +3,14 @@
 Each message says what will happen. Guarantees: what is said is true; does not find everything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import pairwise
 
 from shared.program.calendar import end_of_when, start_of
+from shared.program.cel import condition
 from shared.program.model import Program
-from shared.program.moments import days_of
+from shared.program.moments import WEEKDAYS, Span, Weekday, days_of
 from shared.program.redemption import smallest
 from shared.program.rules import (
     Action,
@@ -89,6 +91,8 @@ def _never(program: Program, rule: Rule) -> Iterator[str]:
     if ends and end_of_when(ends, program.zone) <= start_of(program.effective_from, program.zone):
         yield f"it ends ({ends}) before this version counts"
     yield from _never_then(program, rule)
+    if rule.match.when is not None and _is_never_true(rule, rule.match.when):
+        yield "its condition is false whatever happens"
     if isinstance(rule, PurchaseRule) and isinstance(rule.match, Match):
         yield from _no_visit(rule.match)
     if isinstance(rule, Multiplier) and not any(
@@ -104,6 +108,26 @@ def _never_then(program: Program, rule: Rule) -> Iterator[str]:
     starts = program.starts_at.astimezone(program.zone).date().toordinal()
     if days and all(not yearly and end <= starts for yearly, spans in days for _, end in spans):
         yield "its dates are over before this version counts"
+    if days and rule.match.weekday and not any(yearly for yearly, _ in days):
+        dates = [span for _, spans in days for span in spans]
+        if not _weekdays(dates) & set(rule.match.weekday):
+            yield "none of its dates is on one of its weekdays"
+
+
+def _weekdays(dates: Iterable[Span]) -> set[Weekday]:
+    """The weekdays of spans of days, as ordinals."""
+    week = len(WEEKDAYS)
+    return {
+        WEEKDAYS[date.fromordinal(day).weekday()]
+        for start, end in dates
+        for day in range(start, min(end, start + week))
+    }
+
+
+def _is_never_true(rule: Rule, text: str) -> bool:
+    """Whether a condition asks for nothing, and is false."""
+    asked = condition(text, "action" if isinstance(rule, Action) else "purchase")
+    return not asked.names and not asked.holds({})
 
 
 def _no_visit(match: Match) -> Iterator[str]:

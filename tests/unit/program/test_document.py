@@ -140,6 +140,11 @@ PROBLEMS = [
 ]  # fmt: skip
 
 
+def test_a_list_whose_only_item_is_wrong_is_not_called_too_short():
+    problems = read_program(TEXT.replace("[shop]", "[1]")).problems
+    assert [problem.field for problem in problems] == ["brands[0]"]
+
+
 @pytest.mark.parametrize(("was", "becomes", "line", "field", "said"), PROBLEMS)
 def test_a_problem_says_where_what_was_found_and_what_is_allowed(
     was: str, becomes: str, line: int, field: str, said: str

@@ -31,6 +31,10 @@ def capped(*caps: dict[str, Any], rule: dict[str, Any] = BASE) -> list[str]:
     ("rule", "said"),
     [
         ({**BONUS, "match": {"dates": ["1999-12-24..1999-12-31"]}}, "its dates are over before"),
+        ({**BONUS, "match": {"weekday": ["monday", "sunday"], "dates": ["2026-01-06..2026-01-10"]}},
+         "none of its dates is on one of its weekdays"),
+        ({**BONUS, "match": {"when": "1 > 2"}}, "its condition is false whatever happens"),
+        ({**REVIEW, "match": {"when": "false"}}, "its condition is false whatever happens"),
         ({**BONUS, "match": {"first_purchase": True, "visit_number": [2]}}, "the first purchase"),
         ({**BONUS, "match": {"first_purchase": True, "every_visits": 10}}, "multiple of 10"),
         ({**BONUS, "match": {"visit_number": [5], "every_visits": 10}}, "multiple of 10"),
@@ -56,6 +60,10 @@ def test_an_odd_rule_is_told(rule: dict[str, Any], said: str):
     [
         {**BONUS, "match": {"dates": ["12-24"]}},
         {**BONUS, "match": {"dates": ["1999-12-24..2000-01-01"]}},
+        {**BONUS, "match": {"weekday": ["sunday"], "dates": ["2026-01-06..2026-01-11"]}},
+        {**BONUS, "match": {"weekday": ["sunday"], "dates": ["2026-01-06", "12-24"]}},
+        {**BONUS, "match": {"when": "1 < 2"}},
+        {**BONUS, "match": {"when": "purchase.total_minor < 0"}},
         {**BONUS, "match": {"first_purchase": True, "visit_number": [1, 2]}},
         {**BONUS, "match": {"visit_number": [5, 20], "every_visits": 10}},
         {**BONUS, "match": {"dates": ["2000-01-01"]}},
