@@ -31,6 +31,7 @@ from tests.stories import (
     extend,
     give,
     given,
+    given_by_friend,
     hold,
     named,
     program,
@@ -276,6 +277,12 @@ def test_a_debit_is_as_old_as_the_fact_that_made_it(step):
     story = given(earned(50), earned(50, "L2")).when(step._replace(on=at(4)))
     [debit] = story.open_account.debits.values()
     assert (debit.made_at, debit.order) == (at(4), 3)
+
+
+@pytest.mark.parametrize("step", [adjust(5), given_by_friend(5)])
+def test_a_lot_is_as_old_as_the_fact_that_made_it(step):
+    story = given(earned(50), earned(50, "L2")).when(step._replace(on=at(4)))
+    assert sorted(lot.order for lot in story.open_account.lots.values()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["L9", "L0"])

@@ -8,7 +8,15 @@ import pytest
 
 from shared.events.ids import code_id
 from shared.events.merges import PartMoved, PartTaken
-from shared.events.rewards import RewardCancelled, RewardFulfilled, RewardIssued, StockAdded
+from shared.events.rewards import (
+    RewardCancelled,
+    RewardFulfilled,
+    RewardIssued,
+    RewardReserved,
+    StockAdded,
+    UnitReturned,
+    UnitTaken,
+)
 from shared.ledger.account import Account, InvariantError
 from shared.ledger.claims import ClaimState, StockCode, claim_after, codes_after
 from shared.ledger.evolve import evolve
@@ -148,6 +156,7 @@ def test_what_happens_to_a_claim_fits_how_far_it_has_come():
         (claim, handed_over),
         (claim, cancelled),
         (open_claim, issued),
+        (open_claim, next(fact for fact in made.facts if isinstance(fact, RewardReserved))),
         (open_claim, [fact for fact in made.facts if isinstance(fact, RewardIssued)][-1]),
         (open_claim._replace(account="coffee:eve"), handed_over),
     ):
@@ -162,3 +171,18 @@ def test_a_code_is_put_in_stock_once():
     assert [code.place for code in put.values()] == [0, 1]
     with pytest.raises(InvariantError, match="twice"):
         list(codes_after(put, added))
+
+
+def test_a_code_is_taken_by_one_unit_and_comes_back_from_it():
+    made = everything()
+    taken = next(fact for fact in made.facts if isinstance(fact, UnitTaken))
+    back = next(fact for fact in made.facts if isinstance(fact, UnitReturned))
+    assert taken.code is not None
+    free = code(taken.code, 0)
+    [held] = codes_after({free.code_id: free}, taken)
+    assert held.taken_by == taken.unit_id == back.unit_id
+    assert list(codes_after({held.code_id: held}, back)) == [free]
+    another = held._replace(taken_by=named("another unit"))
+    for known, fact in ((held, taken), (free, back), (another, back), (None, taken), (None, back)):
+        with pytest.raises(InvariantError, match="as it was left"):
+            list(codes_after({known.code_id: known} if known else {}, fact))
