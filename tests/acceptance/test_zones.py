@@ -71,6 +71,36 @@ def test_a_week_is_an_iso_week_and_a_late_purchase_belongs_to_its_own():
     shop.sells("ann", 8_000, occurred_at="2027-01-03T23:59:59Z").says(points=0)
 
 
+@pytest.mark.parametrize(
+    ("zone", "last", "first"),
+    [
+        ("Pacific/Kiritimati", "2026-01-31T09:59:59Z", "2026-01-31T10:00:00Z"),
+        ("Etc/GMT+12", "2026-02-01T11:59:59Z", "2026-02-01T12:00:00Z"),
+    ],
+)
+def test_a_month_of_a_cap_is_one_of_the_zone(zone: str, last: str, first: str):
+    month = {"points": 100, "per": "month"}
+    shop = Shop(under(earn={"rules": [BASE], "caps": [month]}, timezone=zone)).on("2026-02-05")
+    for at, points in ((last, 80), (first, 80), (last, 20), (first, 20)):
+        shop.sells("ann", 8_000, occurred_at=at).says(points=points)
+
+
+ROUNDED_UP = [
+    ("week", "2026-04-05T23:59", "2026-04-06T00:00"),
+    ("month", "2026-04-30T23:59", "2026-05-01T00:00"),
+    ("quarter", "2026-06-30T23:59", "2026-07-01T00:00"),
+    ("half_year", "2026-06-30T23:59", "2026-07-01T00:00"),
+    ("year", "2026-12-31T23:59", "2027-01-01T00:00"),
+]
+
+
+@pytest.mark.parametrize(("unit", "last", "gone"), ROUNDED_UP)
+def test_a_month_rounded_up(unit: str, last: str, gone: str):
+    expiry = {"after": "1M", "round_up": unit}
+    shop = Shop(under(expiry=expiry, timezone="Asia/Kathmandu")).on("2026-03-04")
+    shop.sells("ann", 1_000).has("ann", on=last, available=10).has("ann", on=gone, available=0)
+
+
 def test_days_of_every_year_and_leap_days():
     dates = {"dates": ["02-29", "12-24..01-02"]}
     rule = {"rule": "feasts", "kind": "fixed", "points": 5, "match": dates}
