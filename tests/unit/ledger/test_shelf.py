@@ -60,13 +60,18 @@ def changed(shelf: Shelf) -> Rows:
 
 
 class Step(NamedTuple):
-    """A fact with the rows before it, and those that it changes."""
+    """A fact with the rows before it, and the shelf of them after it."""
 
     fact: Any
     at: datetime
     version: int
     before: Rows
-    changed: Rows
+    shelf: Shelf
+
+    @property
+    def changed(self) -> Rows:
+        """The rows that the fact changes."""
+        return changed(self.shelf)
 
 
 def steps(made: Rewards) -> Iterator[Step]:
@@ -78,7 +83,7 @@ def steps(made: Rewards) -> Iterator[Step]:
         if account is not None:
             shelf = Shelf(*(reversed(list(table.values())) for table in rows))
             shelf.evolve(fact, account.version, at)
-            yield Step(fact, at, account.version, rows, changed(shelf))
+            yield Step(fact, at, account.version, rows, shelf)
             rows = [{**table, **new} for table, new in zip(rows, changed(shelf), strict=True)]
 
 
@@ -109,10 +114,12 @@ def test_rows_tell_when_they_were_made_and_changed():
 
 
 def test_what_has_moved_is_the_other_accounts():
-    shelf = everything().shelf
-    assert (shelf.claims_of("coffee:jo"), shelf.transfers_of("coffee:jo")) == ([], [])
-    assert len(shelf.claims_of("coffee:flo")) == len(shelf.claims) == 4
-    assert len(shelf.transfers_of("coffee:flo")) == len(shelf.transfers) == 2
+    made = everything()
+    [moved] = [step for step in steps(made) if isinstance(step.fact, PartMoved)]
+    for shelf in (moved.shelf, made.shelf):
+        assert (shelf.claims_of("coffee:jo"), shelf.transfers_of("coffee:jo")) == ([], [])
+    assert len(made.shelf.claims_of("coffee:flo")) == len(made.shelf.claims) == 4
+    assert len(made.shelf.transfers_of("coffee:flo")) == len(made.shelf.transfers) == 2
 
 
 # codes
@@ -124,13 +131,14 @@ def code(text: str, place: int, lot: str = "lot", taken_by: str | None = None) -
 
 
 def test_free_codes_of_a_lot_come_in_the_order_in_which_they_were_put_in_stock():
-    last, first = code("A", 2), code("C", 0)
-    taken, other = code("B", 1, taken_by="unit"), code("D", 1, lot="other lot")
-    shelf = Shelf(codes=[last, other, taken, first])
-    assert list(shelf.free_codes(named("lot"))) == ["C", "A"]
-    assert list(shelf.free_codes(named("other lot"))) == ["D"]
-    assert list(shelf.free_codes(named("no lot"))) == []
-    assert (shelf.code_of(named("unit")), shelf.code_of(named("lot"))) == ("B", None)
+    put = [code(text, place) for place, text in enumerate("DAECB")]
+    taken, other = code("T", 9, taken_by="unit"), code("O", 1, lot="other lot")
+    for loaded in (put, put[::-1], sorted(put)):
+        shelf = Shelf(codes=[taken, *loaded, other])
+        assert list(shelf.free_codes(named("lot"))) == list("DAECB")
+        assert list(shelf.free_codes(named("other lot"))) == ["O"]
+        assert list(shelf.free_codes(named("no lot"))) == []
+        assert (shelf.code_of(named("unit")), shelf.code_of(named("lot"))) == ("T", None)
 
 
 def test_codes_are_those_of_their_stock():

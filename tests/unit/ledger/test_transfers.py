@@ -186,6 +186,8 @@ def test_an_account_that_takes_nothing_costs_the_sender_nothing(status: Status, 
         TransferState.RETURNED,
         RefusalReason.ACCOUNT_BLOCKED,
     )
+    [refused] = [fact for fact in made.facts if isinstance(fact, RequestRefused)]
+    assert (refused.account, refused.asked) == (sent.to, 60)
     jo = made.member("jo")
     assert (jo.free, jo.sent, made.member("flo").free) == (100, 0, 1)
 
