@@ -31,6 +31,7 @@ from tests.stories import named
 PROGRAM = "coffee"
 START = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+LETTERS_MAX = 1_000
 
 
 def coffee(**further: object) -> Program:
@@ -230,8 +231,11 @@ class World:
 
     def carry(self, choose: Callable[[list[Letter]], Letter] = lambda letters: letters[0]) -> None:
         """Deliver until nothing is left to carry."""
-        while letters := self.letters:
+        for _ in range(LETTERS_MAX):
+            if not (letters := self.letters):
+                return
             self.say(choose(letters).command)
+        raise AssertionError(f"more than {LETTERS_MAX} letters: they go round")
 
     # what there is
 

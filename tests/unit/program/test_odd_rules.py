@@ -56,6 +56,24 @@ def test_an_odd_rule_is_told(rule: dict[str, Any], said: str):
 
 
 @pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({**BONUS, "effective_until": "2025-12-31"}, "it ends (2025-12-31) before this version"),
+        ({**BONUS, "match": {"dates": ["2025-12-31"]}}, "its dates are over before this version"),
+    ],
+)
+def test_days_end_in_the_zone_of_the_program(rule: dict[str, Any], said: str):
+    """At 10:00 in UTC in this one, which is when its next day begins, and the version counts."""
+    begins = {"effective_from": "2026-01-01", "timezone": "Pacific/Kiritimati"}
+    [message] = warnings(BASE, rule, **begins)
+    assert said in message
+    cup = {"reward": "cup", "name": "A cup", "price": {"points": 5}}
+    until = {"rewards": [{**cup, "effective_until": "2025-12-31"}]}
+    [message] = warnings(BASE, redemption=until, **begins)
+    assert "it ends (2025-12-31) before this version counts" in message
+
+
+@pytest.mark.parametrize(
     "rule",
     [
         {**BONUS, "match": {"dates": ["12-24"]}},

@@ -67,6 +67,47 @@ def test_two_rewards_of_one_name_are_refused():
         program(COFFEE, COFFEE)
 
 
+def test_a_reward_ends_with_its_last_day_in_the_zone_of_the_program():
+    """That of January 1st is over at 10:00 of it in UTC."""
+    days = {"effective_from": "2026-01-01T12:00:00Z", "effective_until": "2026-01-01"}
+    with pytest.raises(ValidationError, match="after effective_from"):
+        program({**COFFEE, **days}, timezone="Pacific/Kiritimati")
+    program({**COFFEE, **days}, timezone="UTC")
+
+
+def test_what_is_wrong_with_a_reward_is_told_at_its_place():
+    text = """\
+program: coffee
+version: 1
+name: Coffee
+effective_from: 2026-01-01
+timezone: UTC
+money: USD
+brands: [north]
+earn: {rules: []}
+redemption:
+  rewards:
+    - reward: cup
+      name: A cup
+      price: {points: 5}
+      honoured_by: west
+    - reward: mug
+      name: A mug
+      price: {points: 5}
+      effective_from: 2026-05-02
+      effective_until: 2026-05-01
+    - {reward: cup, name: Another cup, price: {points: 5}}
+"""
+    without_west = text.replace("      honoured_by: west\n", "")
+    without_dates = without_west.replace("      effective_until: 2026-05-01\n", "")
+    told = [read_program(each).problems for each in (text, without_west, without_dates)]
+    assert [(problem.line, problem.field) for [problem] in told] == [
+        (14, "redemption.rewards[0].honoured_by"),
+        (18, "redemption.rewards[1].effective_until"),
+        (18, "redemption.rewards[2]"),
+    ]
+
+
 def test_points_that_cannot_be_spent_buy_no_rewards():
     status = [{"currency": "points", "spendable": False}]
     with pytest.raises(ValidationError, match="none, since no currency can be spent"):
