@@ -10,17 +10,15 @@ from pydantic import BaseModel
 
 from services.earn.service import Earn
 from services.intake.decide import RECORDED
-from shared.chain.link import Head, genesis
 from shared.events.base import account_key
 from shared.events.bought import in_normal_form
 from shared.events.facts import PointsEarned, ReturnAssessed
 from shared.events.ids import activity_cause, digest
 from shared.events.registry import encode
-from shared.events.topics import AWARDS
 from shared.events.upstream import Activity, Purchase, Return, Void
 from shared.program.model import Program
 from shared.stream.memory import MemoryRecord
-from shared.stream.records import chained
+from shared.stream.records import written
 from shared.stream.service import Input, Recorded
 from shared.stream.store import Need, Row, Rows, Table
 
@@ -75,7 +73,6 @@ class Earnings:
             self.publish(program)
         self.tables: dict[Table, dict[Any, Row]] = {table: {} for table in self.service.tables}
         self.records: list[Recorded] = []
-        self._head: Head = genesis("test", AWARDS.name, 0, 1, self.service.name)
 
     def publish(self, program: Program) -> None:
         """A version counts from its date on."""
@@ -90,9 +87,7 @@ class Earnings:
             if state.body_of(input.cause) is not None:
                 continue
             for decision in self.service.decide(state, input, 0):
-                _, self._head, recorded = chained(
-                    decision, self._head, writer="earn", key=input.account, src=None, time_ms=0
-                )
+                recorded = written(decision, time_ms=0, seq=len(self.records) + 1)
                 state.evolve(recorded)
                 self.records.append(recorded)
                 facts.append(recorded.fact)

@@ -13,7 +13,7 @@ from shared.events.ids import cause
 from shared.events.wire import Source
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.positions import Halted, Outpaced, first_position, same_inputs, same_log
-from shared.stream.records import chained, decoded
+from shared.stream.records import decoded, linked, written
 from shared.stream.service import Decision, Recorded, Service, State
 from shared.stream.store import InputMark, Position, Store
 
@@ -117,22 +117,15 @@ class Opening(Generic[S]):
         place = Place(position.topic, position.partition)
         head = Head(position.head, position.seq, position.time_ms)
         named = cause("opened", str(place), position.head.hex())
-        outgoing, _, _ = chained(
-            Decision(
-                named, b"", Opened(owner=self.owner.name, code_version=self.owner.code_version)
-            ),
-            head,
-            writer=self.service.name,
-            key=str(place),
-            src=None,
-            time_ms=position.time_ms,
-        )
+        opened = Opened(owner=self.owner.name, code_version=self.owner.code_version)
+        said = written(Decision(named, b"", opened), time_ms=position.time_ms, seq=head.seq + 1)
+        outgoing, _ = linked(head, named, said, writer=self.service.name, key=str(place), src=None)
         last = (await self.log.append({place: [outgoing]}))[place]
         records = (await self.log.read({place: Bounds(position.next_offset, last + 1)}))[place]
-        opened = await fold_records(self.service, self.store, position, records, inputs)
-        if opened.head != outgoing.headers[-1][1]:
+        after = await fold_records(self.service, self.store, position, records, inputs)
+        if after.head != outgoing.headers[-1][1]:
             raise Outpaced(f"{place} was opened by another owner")
-        return opened
+        return after
 
 
 async def fold_records(

@@ -6,34 +6,46 @@ nothing else does. Knows no log and no store.
 """
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
 from shared.chain.link import Head, fingerprint, follow
 from shared.events import quarantine
 from shared.events.facts import InputRejected
+from shared.events.ids import Cause
 from shared.events.quarantine import Reason
 from shared.events.topics import COMMANDS, RECORD_BYTES_MAX
 from shared.stream.log import Outgoing, Record
 from shared.stream.positions import Outpaced
-from shared.stream.records import chained, set_aside, standing
-from shared.stream.service import Decision, Input, Service, State, Unreadable
+from shared.stream.records import linked, set_aside, standing, written
+from shared.stream.service import Decision, Input, Recorded, Service, State, Unreadable
 from shared.stream.store import InputMark, Position
 
 S = TypeVar("S", bound=State)
 logger = structlog.get_logger()
 
 
+class Decided(NamedTuple):
+    """A decision that the state has seen, as it will stand on the log."""
+
+    input: Input
+    cause: Cause
+    said: Recorded
+
+
 class Plan(Generic[S]):
     """One partition's part of a turn.
 
-    `outgoing` are its facts, `quarantined` what is set aside, `notify` whether somebody may wait
-    for it, `after` the position behind it, once it is confirmed.
+    Inputs are decided one after the other, then `chain` makes `outgoing` of all decisions at once:
+    on a modern processor each of two short loops is quicker than one long one. `quarantined` is
+    what is set aside, `notify` whether somebody may wait for it, `after` the position behind it,
+    once it is confirmed.
     """
 
     __slots__ = (
         "after",
+        "decided",
         "head",
         "inputs",
         "notify",
@@ -42,6 +54,7 @@ class Plan(Generic[S]):
         "quarantined",
         "service",
         "state",
+        "time_ms",
     )
 
     def __init__(self, service: Service[S], position: Position, state: S) -> None:
@@ -49,7 +62,9 @@ class Plan(Generic[S]):
         self.position = position
         self.state = state
         self.head = _head_of(position)
+        self.time_ms = position.time_ms
         self.inputs: dict[str, InputMark] = dict(position.inputs)
+        self.decided: list[Decided] = []
         self.outgoing: list[Outgoing] = []
         self.quarantined: list[Outgoing] = []
         self.notify = False
@@ -64,7 +79,7 @@ class Plan(Generic[S]):
                 detail = f"{input.cause.text} was decided with another content"
                 self.set_aside(input.record, Unreadable(Reason.CONFLICT, detail))
             return
-        time_ms = max(input.record.timestamp, self.head.time_ms)
+        time_ms = max(input.record.timestamp, self.time_ms)
         try:
             for decision in self.service.decide(self.state, input, time_ms):
                 self._write(input, decision, time_ms)
@@ -73,19 +88,21 @@ class Plan(Generic[S]):
             self._write(input, _rejected(input, error), time_ms)
 
     def _write(self, input: Input, decision: Decision, time_ms: int) -> None:
-        outgoing, head, recorded = chained(
-            decision,
-            self.head,
-            writer=self.service.name,
-            key=input.account,
-            src=standing(input.record),
-            time_ms=time_ms,
-        )
-        if len(recorded.value) > RECORD_BYTES_MAX:
-            raise ValueError(f"the decision has {len(recorded.value)} bytes, over the limit")
-        self.state.evolve(recorded)
+        said = written(decision, time_ms=time_ms, seq=self.head.seq + len(self.decided) + 1)
+        if len(said.value) > RECORD_BYTES_MAX:
+            raise ValueError(f"the decision has {len(said.value)} bytes, over the limit")
+        self.state.evolve(said)
+        self.time_ms = time_ms
+        self.decided.append(Decided(input, decision.cause, said))
+
+    def chain(self) -> None:
+        """Make records of what is decided, each on the one before it."""
+        writer, head = self.service.name, self.head
+        for input, cause, said in self.decided:
+            src = standing(input.record)
+            outgoing, head = linked(head, cause, said, writer=writer, key=input.account, src=src)
+            self.outgoing.append(outgoing)
         self.head = head
-        self.outgoing.append(outgoing)
 
     def set_aside(self, record: Record, why: Unreadable) -> None:
         """Leave the record to quarantine, as it came."""

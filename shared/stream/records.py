@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from shared.chain.link import SEQ, TIME, Head, Header, link
 from shared.events import registry
+from shared.events.ids import Cause
 from shared.events.quarantine import Quarantined, Reason
 from shared.events.topics import partition_of
 from shared.events.wire import Source, context
@@ -20,34 +21,32 @@ ACCOUNTS_REMEMBERED = 200_000
 partition_of_account = lru_cache(maxsize=ACCOUNTS_REMEMBERED)(partition_of)
 
 
-def chained(
-    decision: Decision, head: Head, *, writer: str, key: str, src: Source | None, time_ms: int
-) -> tuple[Outgoing, Head, Recorded]:
-    """The record of a decision behind `head`, the head after it, and what a reader makes of it.
+def written(decision: Decision, *, time_ms: int, seq: int) -> Recorded:
+    """A decision as a reader gets it: decoded from the very bytes that go to the log.
 
-    The fact is decoded from the very bytes that go to the log, so what cannot be read is never
-    written. Raises ValueError (pydantic's ValidationError among them) if it cannot.
+    So what cannot be read is never written. Raises ValueError (pydantic's ValidationError among
+    them) if it cannot.
     """
     wire_type = registry.TYPE_OF[type(decision.fact)]
     value = registry.encode(decision.fact)
+    fact = registry.decode(wire_type, value)
+    return Recorded(decision.cause.id, decision.body, wire_type, time_ms, seq, value, fact)
+
+
+def linked(
+    head: Head, cause: Cause, said: Recorded, *, writer: str, key: str, src: Source | None
+) -> tuple[Outgoing, Head]:
+    """The record of what was written, behind `head`, and the head after it."""
     headers: list[Header] = context(
-        id=decision.cause.id, source=writer, type=wire_type, subject=key, time_ms=time_ms
+        id=said.cause_id, source=writer, type=said.type, subject=key, time_ms=said.time_ms
     )
-    headers.append(("cause", decision.cause.text.encode()))
-    headers.append(("body", decision.body))
+    headers.append(("cause", cause.text.encode()))
+    headers.append(("body", said.body))
     if src is not None:
         headers.append(("src", src.encode()))
-    linked, after = link(head, headers, value, time_ms)
-    recorded = Recorded(
-        cause_id=decision.cause.id,
-        body=decision.body,
-        type=wire_type,
-        time_ms=time_ms,
-        seq=after.seq,
-        value=value,
-        fact=registry.decode(wire_type, value),
-    )
-    return Outgoing(key.encode(), value, linked), after, recorded
+    chained, after = link(head, headers, said.value, said.time_ms)
+    assert after.seq == said.seq, "written for another place in the chain"
+    return Outgoing(key.encode(), said.value, chained), after
 
 
 class UnreadableFact(Exception):

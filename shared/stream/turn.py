@@ -230,6 +230,7 @@ class Turn(Generic[S]):
                     plan.set_aside(record, said)
                 else:
                     plan.decide(said)
+            plan.chain()
         for place, mark in marks.items():
             plans[place.partition].inputs[place.topic] = mark
         return plans

@@ -23,7 +23,7 @@ from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.log import Place
 from shared.stream.positions import first_position
-from shared.stream.records import chained, partition_of_account
+from shared.stream.records import linked, partition_of_account, written
 from shared.stream.service import Input, Recorded
 from shared.stream.store import InputMark
 from tests.api import LEDGER_ID, PARTITIONS
@@ -98,13 +98,9 @@ class Ledger:
         recorded = []
         if state.body_of(input.cause) is None:
             for decision in self.service.decide(state, input, time_ms):
-                _, head, fact = chained(
-                    decision,
-                    head,
-                    writer="redeem",
-                    key=message.account,
-                    src=None,
-                    time_ms=max(time_ms, head.time_ms),
+                fact = written(decision, time_ms=max(time_ms, head.time_ms), seq=head.seq + 1)
+                _, head = linked(
+                    head, decision.cause, fact, writer="redeem", key=message.account, src=None
                 )
                 state.evolve(fact)
                 recorded.append(fact)

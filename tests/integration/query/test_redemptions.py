@@ -22,7 +22,7 @@ from shared.events.topics import AWARDS
 from shared.settings import Settings
 from shared.stream.kafka import KafkaLog
 from shared.stream.log import Place
-from shared.stream.records import chained, partition_of_account
+from shared.stream.records import linked, partition_of_account, written
 from shared.stream.service import Decision
 from tests.api import LEDGER_ID, PARTITIONS, running
 from tests.integration.query.conftest import redeem_running
@@ -62,8 +62,10 @@ class Earn:
         for number, each in enumerate(points):
             fact = earned(account, each, str(number))
             decision = Decision(award_cause(account, fact.award_id), b"", fact)
-            record, self.heads[partition], _ = chained(
-                decision, self.heads[partition], writer="earn", key=account, src=None, time_ms=0
+            head = self.heads[partition]
+            said = written(decision, time_ms=0, seq=head.seq + 1)
+            record, self.heads[partition] = linked(
+                head, decision.cause, said, writer="earn", key=account, src=None
             )
             records.append(record)
         await self.log.append({Place(AWARDS.name, partition): records})

@@ -12,7 +12,6 @@ import pytest
 
 from services.redeem.decide import Input as Message
 from services.redeem.service import Redeem, cause_of
-from shared.chain.link import genesis
 from shared.events.base import millis
 from shared.events.ids import digest
 from shared.events.registry import encode
@@ -20,7 +19,7 @@ from shared.events.topics import COMMANDS, LEDGER
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.memory import MemoryRecord, MemoryStore
-from shared.stream.records import chained
+from shared.stream.records import written
 from shared.stream.service import Input, Recorded
 from shared.stream.store import Need, Row, Rows, Table
 from tests.unit.ledger.test_moving import lived
@@ -36,7 +35,6 @@ class OnRows:
         self.service.catalogue = Catalogue().with_version(program)
         self.store = MemoryStore(self.service.tables, self.service.lookups)
         self.records: list[Recorded] = []
-        self._head = genesis("test", LEDGER.name, 0, 1, self.service.name)
 
     def take(self, message: Message, at: datetime) -> None:
         """Decide, and write what comes of it."""
@@ -45,14 +43,7 @@ class OnRows:
         input = Input(record, message.account, message, cause_of(message), body)
         state = self.service.state(self._rows(self.service.needs([input], millis(at))))
         for decision in self.service.decide(state, input, millis(at)):
-            _, self._head, recorded = chained(
-                decision,
-                self._head,
-                writer="redeem",
-                key=message.account,
-                src=None,
-                time_ms=millis(at),
-            )
+            recorded = written(decision, time_ms=millis(at), seq=len(self.records) + 1)
             state.evolve(recorded)
             self.records.append(recorded)
         self._write(state.writes())
