@@ -256,10 +256,10 @@ def _recognised(activity: Activity) -> Recognised | Refused:
         ordered = dict(sorted(activity.attributes.items()))
         activity = activity.model_copy(update={"attributes": ordered})
     recorded = RECORDED[type(activity)]
-    told = registry.encode(activity)
+    told = registry.encode(activity)  # lines as texts are shorter
     normal = registry.encode(in_normal_form(activity)) if isinstance(activity, Purchase) else told
-    if max(len(told), len(normal)) > RECORD_BYTES_MAX:
-        return Refused(Reason.TOO_LARGE, f"{max(len(told), len(normal))} bytes in normal form")
+    if len(told) > RECORD_BYTES_MAX:
+        return Refused(Reason.TOO_LARGE, f"{len(told)} bytes in normal form")
     content = told[told.index(_CONTENT) :]  # no text holds a quote that has no backslash
     named = registry.first_type(recorded).encode()
     event = f"event\0{activity.source}\0{activity.event_id}"
