@@ -160,15 +160,11 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
     An input is behind it if a fact of a later one is there: of the last one's facts some may have
     been torn off. It is read again, and its cause says whether anything is left to decide.
     """
-    head = Head(position.head, position.seq, position.time_ms)
+    valid, head = _valid(position, records)
     facts: list[Recorded] = []
     last_sources: dict[bytes, int] = {}
     done: dict[bytes, int] = {}
-    for record in records:
-        after = follow(head, record)
-        if after is None:
-            continue
-        head = after
+    for record in valid:
         named = dict(record.headers)
         fact = decoded(record, named)
         if not isinstance(fact.fact, Opened):
@@ -193,3 +189,15 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
         mark=fingerprint(last.key, last.value, last.headers),
         inputs=inputs,
     )
+
+
+def _valid(position: Position, records: Sequence[Record]) -> tuple[list[Record], Head]:
+    """The records that count, and the head behind them."""
+    head = Head(position.head, position.seq, position.time_ms)
+    valid: list[Record] = []
+    for record in records:
+        after = follow(head, record)
+        if after is not None:
+            head = after
+            valid.append(record)
+    return valid, head
