@@ -468,7 +468,7 @@ class Story:
         )
         account, facts = self.account, []
         for decision in decided:
-            account = after(account, decision.fact, now)
+            account = evolved(account, decision.fact, now)
             facts.append(over_the_wire(decision.fact))
             if account is not None:
                 shelf.evolve(decision.fact, account.version, now)
@@ -530,7 +530,7 @@ def _record(now: datetime, decision: Decision) -> tuple[datetime, bytes, str]:
     return now, registry.encode(decision.fact), registry.TYPE_OF[type(decision.fact)]
 
 
-def after(account: Account | None, fact: LedgerFact, now: datetime) -> Account | None:
+def evolved(account: Account | None, fact: LedgerFact, now: datetime) -> Account | None:
     """The account after a fact, which is one version of it, of that time."""
     folded = evolve(account, fact, now)
     if folded is not None:

@@ -26,7 +26,7 @@ from shared.ledger.parcels import ParcelState
 from shared.ledger.shelf import Shelf
 from shared.ledger.transfers import TransferState
 from shared.program.model import Program
-from tests.stories import named
+from tests.stories import evolved, named
 
 PROGRAM = "coffee"
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -174,7 +174,7 @@ class World:
     def _fold(self, cause: Cause, body: bytes, decided: Any) -> None:
         fact: Any = registry.decode(registry.TYPE_OF[type(decided)], registry.encode(decided))
         assert fact == decided
-        after = evolve(self.accounts.get(fact.account), fact, self.now)
+        after = evolved(self.accounts.get(fact.account), fact, self.now)
         if after is not None:
             self.accounts[fact.account] = after
             self.shelf.evolve(fact, after.version, self.now)

@@ -4,7 +4,15 @@ import pytest
 
 from shared.events.base import account_key
 from shared.events.commands import HoldPoints
-from shared.events.facts import PointsCredited, PointsRedeemed, RefusalReason
+from shared.events.facts import (
+    LineBack,
+    PointsCredited,
+    PointsEarned,
+    PointsRedeemed,
+    RefusalReason,
+    ReturnAssessed,
+    RuleShare,
+)
 from shared.events.merges import (
     ConcludeMerge,
     InputForwarded,
@@ -385,16 +393,29 @@ def test_an_award_that_was_sent_on_and_credited_in_part_counts_once(credited: in
     assert free(made, "torn", "spring", "summer") == [25, 20, 5]
 
 
-def test_an_award_that_is_sent_on_has_nothing_that_only_earn_reads():
-    made = merged(world())
-    made.earn("jo", 5, "late")
-    sent = made.facts[-1]
-    assert isinstance(sent, InputForwarded)
+def test_what_is_sent_on_has_nothing_that_only_earn_reads():
+    made = world()
+    made.bring_back("jo", 1, "first")
+    award, back = (
+        next(said for said, _ in made.said if isinstance(said, kind))
+        for kind in (PointsEarned, ReturnAssessed)
+    )
+    merged(made)
+    share = RuleShare(rule="base", basis_minor=500, exact="5")
+    late = {"award_id": named("late"), "points": 5, "breakdown": (share,)}
+    line = LineBack(line_id="1", quantity=1, amount_minor=200)
+    more = {"reversal_id": named("more"), "points": 2, "lines": (line,)}
+    for said in (award.model_copy(update=late), back.model_copy(update=more)):
+        made.say(said)
+    sent = [fact.input for fact in made.facts if isinstance(fact, InputForwarded)]
+    assert [each["points"] for each in sent] == [5, 2]
+    assert not {"breakdown", "lines"} & {name for each in sent for name in each}
     [letter] = made.letters
     assert isinstance(letter.command, TakeInput)
-    award = inner(letter.command)
-    assert (award.account, award.points, award.receipt_id) == (key("flo"), 5, "late")
-    assert "breakdown" not in sent.input
+    first = inner(letter.command)
+    assert (first.account, first.award_id, first.points) == (key("flo"), named("late"), 5)
+    made.carry()
+    assert (made.member("flo").earned, made.member("flo").clawed_back) == (305, 3)
 
 
 def test_a_redemption_key_of_the_one_is_not_that_of_the_other():
