@@ -71,13 +71,9 @@ _FIELDS: dict[type[Any], str] = {
 
 
 def _units(item: MovedItem) -> int:
-    match item:
-        case MovedDebit():
-            return 1 + (len(item.allocation) + len(item.owed)) // ENTRIES_PER_UNIT
-        case MovedClaim():
-            return 2
-        case _:
-            return 1
+    if isinstance(item, MovedDebit):
+        return 1 + (len(item.allocation) + len(item.owed)) // ENTRIES_PER_UNIT
+    return 1
 
 
 def _items(

@@ -66,6 +66,8 @@ def test_a_unit_that_is_on_its_way_back_arrives_once(turn: int):
     made.carry(lambda letters: letters[turn])
     claim = made.claim(reserved)
     assert (claim.account, claim.errand) == (made.member("flo").key, None)
+    left = made.shelf.changed_claims[made.member("jo").key, claim.redemption_id]
+    assert (left.state, left.errand) == (ClaimState.MOVED, None)
     assert (made.member("flo").free, any(made.member("jo").sums)) == (251, False)
     assert made.units() == (1, 0, 0)
 

@@ -179,6 +179,7 @@ def test_an_account_that_the_other_does_not_take_in_is_as_it_was(
     merged(made, "jo", to)
     declined = made.facts[-1]
     assert (type(declined), declined.reason) == (MergeDeclined, reason)
+    assert made.shelf.parcels[declined.merge_id].reason is reason
     jo = made.member("jo")
     assert (jo.status, jo.merged_into, jo.free) == (Status.ACTIVE, None, 100)
     assert isinstance(made.spend("jo", 100), PointsRedeemed)

@@ -15,7 +15,7 @@ from shared.ledger.evolve import evolve
 from shared.ledger.moving import UNITS_PER_PART, parts_of
 from tests import rewards
 from tests.rewards import Rewards, reward
-from tests.stories import loaded_otherwise
+from tests.stories import loaded_otherwise, named
 from tests.worlds import DAY, START, World, coffee
 
 UNTIL = START + 30 * DAY
@@ -87,7 +87,11 @@ def lived() -> Rewards:
     return made
 
 
-def test_what_a_member_has_lived_through_is_the_other_accounts():
+@pytest.mark.parametrize("units", [2, 3, UNITS_PER_PART])
+def test_what_a_member_has_lived_through_is_the_other_accounts(
+    units: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(moving, "UNITS_PER_PART", units)
     made = lived()
     jo, flo = made.member("jo"), made.member("flo")
     assert all((jo.earned, jo.redeemed, jo.expired, jo.clawed_back, jo.due))
@@ -142,7 +146,9 @@ def test_in_which_order_rows_come_makes_no_difference_to_the_parts():
     claims, transfers = shelf.claims_of(account.key), shelf.transfers_of(account.key)
     assert len(claims) == len(transfers) == 3
     turned = loaded_otherwise(account)
-    parts = parts_of(account, claims, transfers)
+    [part] = parts = parts_of(account, claims, transfers)
+    for told in (part.claims, part.transfers):
+        assert [item.order for item in told] == sorted(item.order for item in told)
     assert parts_of(turned, claims[::-1], transfers[::-1]) == parts
 
 
@@ -172,6 +178,23 @@ def test_a_part_fits_a_record_twice_over():
     parts = [registry.encode(fact) for fact in made.facts if isinstance(fact, PartMoved)]
     assert len(parts) > 2
     assert max(map(len, parts)) < RECORD_BYTES_MAX / 2
+
+
+def test_parts_with_debits_of_many_lots_and_claims_fit_a_record_twice_over():
+    """Of debits the lots that they name count, of claims their codes."""
+    made = lived()
+    account = made.member("jo")
+    [debit, *_] = (each for each in account.debits.values() if each.allocation)
+    many = debit._replace(allocation=debit.allocation[:1] * 1_000)
+    debits = {named(str(number)): many for number in range(40)}
+    [claim, *_] = made.shelf.claims_of(account.key)
+    reward, stock = "r" * 64, f"{'p' * 64}:~reward~{'r' * 64}"
+    widest = claim._replace(code="🛒" * 128, brand="🛒" * 128, reward=reward, stock=stock)
+    parts = parts_of(account._replace(debits=debits), [widest] * 400, [])
+    fact = next(fact for fact in merged(made).facts if isinstance(fact, PartMoved))
+    sizes = [len(registry.encode(fact.model_copy(update={"part": part}))) for part in parts]
+    assert len(sizes) > 2
+    assert max(sizes) < RECORD_BYTES_MAX / 2
 
 
 def test_a_debit_of_many_lots_moves_in_pieces_in_its_order(monkeypatch: pytest.MonkeyPatch):

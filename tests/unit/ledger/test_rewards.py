@@ -248,7 +248,8 @@ def test_a_cancelled_reward_of_a_program_that_is_gone_gives_its_points_back():
 
 def test_what_is_told_of_a_reward_that_is_not_there_is_refused():
     """Whoever carries it: of another account, of a reward that nobody redeemed, or twice."""
-    shop = world(reward(**COUNTED))
+    shop = world(reward(**COUNTED), reward("tea", **COUNTED))
+    shop.stock(1, name="tea")
     shop.earn("eve", 100, "first")
     claim = shop.claim(shop.redeem("jo"))
     eve, nothing = account_key(PROGRAM, "eve"), redemption("nothing")

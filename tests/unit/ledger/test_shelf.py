@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.events.ids import code_id
-from shared.events.merges import PartMoved, PartTaken
+from shared.events.merges import MergeRequested, ParcelSettled, PartMoved, PartTaken
 from shared.events.rewards import (
     RewardCancelled,
     RewardFulfilled,
@@ -20,7 +20,7 @@ from shared.events.rewards import (
 from shared.ledger.account import Account, InvariantError
 from shared.ledger.claims import ClaimState, StockCode, claim_after, codes_after
 from shared.ledger.evolve import evolve
-from shared.ledger.parcels import ParcelState
+from shared.ledger.parcels import ParcelState, parcels_after
 from shared.ledger.shelf import Shelf
 from shared.ledger.transfers import TransferState
 from tests.rewards import Rewards, coffee, reward
@@ -171,6 +171,18 @@ def test_what_happens_to_a_claim_fits_how_far_it_has_come():
         with pytest.raises(InvariantError):
             claim_after(known, fact, 9, START)
     assert claim_after(open_claim, handed_over, 9, START).state is ClaimState.FULFILLED
+
+
+def test_a_parcel_is_made_and_settled_once():
+    made = everything()
+    asked, moved, settled = (
+        next(fact for fact in made.facts if isinstance(fact, kind))
+        for kind in (MergeRequested, PartMoved, ParcelSettled)
+    )
+    parcels = made.shelf.parcels
+    for known, fact in ((parcels, asked), (parcels, moved), (parcels, settled), ({}, settled)):
+        with pytest.raises(InvariantError):
+            list(parcels_after(known, fact, 9, START))
 
 
 def test_a_code_is_put_in_stock_once():
