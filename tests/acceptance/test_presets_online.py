@@ -184,18 +184,23 @@ def test_points_wait_for_the_parcel_and_are_gone_where_it_comes_too_late(
 
 def test_one_person_in_two_programs_under_ids_with_slashes(api: httpx.Client):
     """A wholesaler's customer number and invoice numbers, which no path may take apart."""
-    who, paths = "K/100 %2F", "K%2F100%20%252F"
-    bar, team = OnlineShop("coffee", api), OnlineShop("employee", api)
+    who, path = "K/100 %2F", "K%2F100%20%252F"
+    pallet = {"reward": "pallet", "name": "A pallet", "price": {"points": 100}}
+    wholesale, club = (
+        program(BASE, program=name, brands=[name], redemption={"rewards": [pallet]})
+        for name in ("wholesale", "club")
+    )
+    here, there = OnlineShop(wholesale, api).publishes(), OnlineShop(club, api).publishes()
     line = {"line_id": "1", "sku": "a", "amount_minor": 12_000}
-    bar.happens("retail.purchase.v1", who, receipt_id="2026/11/7", currency="USD", lines=[line])
-    bar.has(paths, available=120, earned=120)
-    bar.receipt_says(paths, "2026%2F11%2F7", earned=120, clawed=0)
-    team.does(who, "target-reached").has(paths, available=1_000)
-    bar.asks(paths, "rewards", {"reward": "free-coffee"}).then_told(member=who, points=100)
-    claim = bar.told["redemption_id"]
-    assert bar.reads(paths, f"rewards/{claim}")["claim"]["status"] == "issued"
-    bar.asks(paths, f"rewards/{claim}/cancellation", WHO).then_told(points=100)
-    bar.happens("retail.void.v1", who, receipt_id="2026/11/7")
-    bar.receipt_says(paths, "2026%2F11%2F7", earned=120, clawed=120)
-    bar.has(paths, available=0, clawed_back=120, deficit=0)
-    team.has(paths, available=1_000, redeemed=0)
+    here.happens("retail.purchase.v1", who, receipt_id="2026/11/7", currency="USD", lines=[line])
+    here.has(path, available=120, earned=120)
+    here.receipt_says(path, "2026%2F11%2F7", earned=120, clawed=0)
+    there.sells(who, 1_000).has(path, available=10)
+    here.asks(path, "rewards", {"reward": "pallet"}).then_told(member=who, points=100)
+    claim = here.told["redemption_id"]
+    assert here.reads(path, f"rewards/{claim}")["claim"]["status"] == "issued"
+    here.asks(path, f"rewards/{claim}/cancellation", WHO).then_told(points=100)
+    here.happens("retail.void.v1", who, receipt_id="2026/11/7")
+    here.receipt_says(path, "2026%2F11%2F7", earned=120, clawed=120)
+    here.has(path, available=0, clawed_back=120, deficit=0)
+    there.has(path, available=10, clawed_back=0)
