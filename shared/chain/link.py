@@ -9,7 +9,7 @@ import hashlib
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 Header = tuple[str, bytes]
 
@@ -33,6 +33,9 @@ class Linked(Protocol):
     def headers(self) -> Sequence[Header]:
         """The headers, in order."""
         ...
+
+
+L = TypeVar("L", bound=Linked)
 
 
 class Head(NamedTuple):
@@ -98,6 +101,17 @@ def follow(head: Head, record: Linked) -> Head | None:
     if own != digest(prev, headers[:-1], value):
         return None
     return Head(own, int(seq), int(time))
+
+
+def valid(head: Head, records: Iterable[L]) -> tuple[list[L], Head]:
+    """The valid ones of records that come behind `head`, and the head behind them."""
+    found: list[L] = []
+    for record in records:
+        after = follow(head, record)
+        if after is not None:
+            head = after
+            found.append(record)
+    return found, head
 
 
 def fingerprint(key: bytes | None, value: bytes | None, headers: Sequence[Header]) -> bytes:

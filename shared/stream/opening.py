@@ -7,7 +7,7 @@ After a partition is open, its position row says exactly what the log's valid re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from shared.chain.link import Head, fingerprint, follow
+from shared.chain.link import Head, fingerprint, valid
 from shared.events.facts import Opened
 from shared.events.ids import cause
 from shared.events.wire import Source
@@ -160,11 +160,11 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
     An input is behind it if a fact of a later one is there: of the last one's facts some may have
     been torn off. It is read again, and its cause says whether anything is left to decide.
     """
-    valid, head = _valid(position, records)
+    counted, head = valid(Head(position.head, position.seq, position.time_ms), records)
     facts: list[Recorded] = []
     last_sources: dict[bytes, int] = {}
     done: dict[bytes, int] = {}
-    for record in valid:
+    for record in counted:
         named = dict(record.headers)
         fact = decoded(record, named)
         if not isinstance(fact.fact, Opened):
@@ -189,15 +189,3 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
         mark=fingerprint(last.key, last.value, last.headers),
         inputs=inputs,
     )
-
-
-def _valid(position: Position, records: Sequence[Record]) -> tuple[list[Record], Head]:
-    """The records that count, and the head behind them."""
-    head = Head(position.head, position.seq, position.time_ms)
-    valid: list[Record] = []
-    for record in records:
-        after = follow(head, record)
-        if after is not None:
-            head = after
-            valid.append(record)
-    return valid, head

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from shared.chain.link import Head, fingerprint, follow
+from shared.chain.link import Head, fingerprint, valid
 from shared.events.base import instant, split_account
 from shared.events.quarantine import Reason
 from shared.events.topics import QUARANTINE
@@ -150,16 +150,15 @@ class Turn(Generic[S]):
         batch: Batch = {}
         marks: Marks = {}
         for place, records in polled.items():
-            head = self.positions[place.partition].inputs[place.topic].head
-            read = batch.setdefault(place.partition, [])
             for record in records:
                 if record.timestamp > latest:
                     raise InputAhead(place, record, self.limits.input_ahead_ms)
-                if head is not None:
-                    after = follow(Head(head, 0, 0), record)
-                    if after is None:
-                        continue
-                    head = after.hash
+            head = self.positions[place.partition].inputs[place.topic].head
+            counted = records
+            if head is not None:
+                counted, (head, _, _) = valid(Head(head, 0, 0), records)
+            read = batch.setdefault(place.partition, [])
+            for record in counted:
                 said = self._said(place, record)
                 if said is not None:
                     read.append((record, said))

@@ -73,7 +73,7 @@ def hash_link(removal: Removal) -> None:
         own = link.digest(named[PREV], record.headers[:-1], record.value)
         return Head(own, int(named[SEQ]), int(named[TIME])) if named[HASH] == own else None
 
-    for where in (turn, planning, opening):
+    for where in (link, planning):
         removal.put(where, "follow", follow)
 
 

@@ -25,6 +25,7 @@ from shared.chain.link import (
     follow,
     genesis,
     link,
+    valid,
 )
 
 CHAIN = ("ledger", "loyalty.points.v1", 3, 8, "redeem")
@@ -166,6 +167,16 @@ def test_of_two_records_on_one_head_the_first_counts():
     assert head is not None
     assert follow(head, other) is None
     assert follow(head, one) is None
+    assert valid(GENESIS, [one, other, one]) == ([one], head)
+
+
+def test_the_valid_records_are_those_of_the_one_line():
+    first, head = link(GENESIS, HEADERS, b"1", 1_000)
+    second, end = link(head, HEADERS, b"2", 2_000)
+    line = [Record(b"1", first), Record(b"2", second)]
+    late = linked(value=b"of an owner that was paused")
+    assert valid(GENESIS, [line[0], late, Record(None, ()), line[1], late]) == (line, end)
+    assert valid(end, [late]) == ([], end)
 
 
 @pytest.mark.parametrize("seq", [b"", b"x", b"-1", b"1.0", "²".encode()])
