@@ -115,21 +115,37 @@ class CarriedRequests:
         if found is None:
             return pending(account, kind, request_id, ticket)
         if found.type in ending_in(self._course.begun, self._course.done):
-            return await self._so_far(found.account, request_id)
+            return await self._so_far(found, request_id)
         if found.type not in kind.outcomes:
             raise Problem(kind.unknown)
         return told(self._course, found, self._redemptions.token(found))
 
-    async def _so_far(self, account: str, request_id: UUID) -> Response:
+    async def _so_far(self, begun: Decided, request_id: UUID) -> Response:
         """How far a request has come that has begun."""
-        course = self._course
+        course, account = self._course, begun.account
         snapshot = await self._reader.read(course.row, account, request_id)
         [row] = snapshot.rows
+        if row["state"] is None:
+            return await self._last_word(begun, request_id)
         if row["state"] == course.open:
             return pending(account, course.kind, request_id, None)
         if row["state"] == course.gone:
             raise _refused(row["reason"], request_id, row["points"], snapshot.token)
         return of_member(account, snapshot, course.shown(row))
+
+    async def _last_word(self, begun: Decided, request_id: UUID) -> Response:
+        """What was concluded before the account was merged.
+
+        Its row has gone to the other account, which may have changed it since.
+        """
+        course, last = self._course, begun
+        if begun.type not in ending_in(course.done):
+            concluded = course.concluded(begun.account, request_id)
+            found = await self._redemptions.known(begun.account, concluded.id)
+            if found is None:
+                return pending(begun.account, course.kind, request_id, None)
+            last = found
+        return told(course, last, self._redemptions.token(last))
 
 
 def told(course: Course, decided: Decided, token: Token) -> Response:

@@ -294,9 +294,14 @@ def named(facts: Sequence[Recorded]) -> Named:
 
 
 def transfers_named(facts: Sequence[Recorded]) -> list[UUID]:
-    """The transfers that facts of their senders' accounts name."""
-    of_transfers = (recorded.fact for recorded in facts if isinstance(recorded.fact, OF_TRANSFERS))
-    return list({fact.transfer_id: None for fact in of_transfers})
+    """The transfers that facts of their senders' accounts name, also those that leave them."""
+    named: dict[UUID, None] = {}
+    for fact in (recorded.fact for recorded in facts):
+        if isinstance(fact, OF_TRANSFERS):
+            named[fact.transfer_id] = None
+        elif isinstance(fact, PartMoved):
+            named.update((transfer.transfer_id, None) for transfer in fact.part.transfers)
+    return list(named)
 
 
 def _lots(fact: Any) -> Iterator[UUID]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from services.redeem.reward_decisions import OfReward
 from shared.events.facts import RefusalReason
 from shared.events.ids import code_id, take_cause
+from shared.events.merges import PartMoved
 from shared.events.movements import GivenBack
 from shared.events.rewards import (
     CancelReward,
@@ -122,6 +123,8 @@ def replay_needs(facts: Sequence[Recorded]) -> Iterator[Need]:
                 codes[code_id(unit.account, code)] = None
             case fact if isinstance(fact, OF_CLAIMS):
                 claims[fact.redemption_id] = None
+            case PartMoved(part=part):
+                claims.update((claim.redemption_id, None) for claim in part.claims)
             case _:
                 pass
     yield Need(CLAIMS, list(claims))

@@ -134,9 +134,10 @@ class SimulatedInputs(MemoryInputs):
         for place, records in list(polled.items()):
             if not self.network.chance(self.network.faults.skipped):
                 continue
-            passed_over = self.network.random.choice(records)
-            if passed_over.offset + 1 < len(self.broker.records[place]):
-                records.remove(passed_over)
+            last = len(self.broker.records[place]) - 1
+            followed = [record for record in records if record.offset < last]
+            if followed:
+                records.remove(self.network.random.choice(followed))
             if not records:
                 del polled[place]
         return polled

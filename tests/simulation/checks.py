@@ -42,8 +42,9 @@ from shared.stream.opening import fold_records
 from shared.stream.positions import first_position
 from shared.stream.records import recorded, source_of
 from shared.stream.service import Input, Recorded
+from tests.rebuilt import RebuiltStore
 from tests.simulation.freeing import freed
-from tests.simulation.history import History, rows_of, set_aside, unforwarded
+from tests.simulation.history import History, set_aside, unforwarded
 from tests.simulation.merge_checks import merges_hold
 from tests.simulation.network import done
 from tests.simulation.nodes import FOLD_VERSION, LEDGER_ID, REDEEM, SERVICES
@@ -256,7 +257,8 @@ class _Ledger:
 
 def _rebuilt_equals_live(history: History, name: str) -> None:
     """I8, in batches of a seeded size."""
-    service, rebuilt = SERVICES[name](), rows_of(name)()
+    service = SERVICES[name]()
+    rebuilt = RebuiltStore(service.tables, service.lookups)
     size = history.random.choice((1, 7, 40))
     done(_rebuild(history, service, rebuilt, size))
     live = history.databases[name].rows

@@ -74,13 +74,15 @@ class Network:
 
     async def request(self, serve: Callable[[], T], error: type[Exception]) -> T:
         """What the server answers; `error` if no answer comes in time, whatever the server did."""
-        reply: asyncio.Future[T] = self.loop.create_future()
+        lost = self.faults.lost
         there, back = self.delay(), self.delay()
-        if not self.chance(self.faults.lost):
-            self.later(there, self._serve, serve, reply, back)
-        if reply.done():
-            return reply.result()
-        if there + back < PATIENCE_SECONDS and not self.faults.lost:
+        arrives, returns = not self.chance(lost), not self.chance(lost)
+        if arrives and returns and not there and not back:
+            return serve()
+        reply: asyncio.Future[T] = self.loop.create_future()
+        if arrives:
+            self.later(there, self._serve, serve, reply, back if returns else None)
+        if there + back < PATIENCE_SECONDS and not lost:
             return await reply
         late = self.loop.call_later(PATIENCE_SECONDS, _settle, reply, None, error("no answer"))
         try:
@@ -88,14 +90,17 @@ class Network:
         finally:
             late.cancel()
 
-    def _serve(self, serve: Callable[[], T], reply: "asyncio.Future[T]", back: float) -> None:
+    def _serve(
+        self, serve: Callable[[], T], reply: "asyncio.Future[T]", back: float | None
+    ) -> None:
+        """What happens at the server; the answer takes `back` seconds, or is lost (None)."""
         answer: T | None = None
         refused: Exception | None = None
         try:
             answer = serve()
         except Exception as error:  # noqa: BLE001  (whatever it is travels back)
             refused = error
-        if not self.chance(self.faults.lost):
+        if back is not None:
             self.later(back, _settle, reply, answer, refused)
 
 

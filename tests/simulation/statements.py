@@ -15,6 +15,7 @@ from services.redeem.projection import ACCOUNT, DECISION
 from services.redeem.rewards import CLAIM
 from services.redeem.transfers import TRANSFER
 from shared.events.topics import LEDGER
+from shared.ledger.claims import ClaimState
 from shared.ledger.parcels import ParcelKind, ParcelState
 from shared.ledger.transfers import TransferState
 from shared.stream.memory import MemoryStore
@@ -67,9 +68,7 @@ class Statements:
         if statement is MERGE:
             return [{**seen, "as_of": now, **_merge_of(store, others[0])}]
         if statement in COURSES:
-            row = store.tables[COURSES[statement]].rows.get((others[0], account))
-            assert row is not None, "what has begun has a row"
-            return [{**seen, "as_of": now, **row._asdict()}]
+            return [{**seen, "as_of": now, **_course_of(store, statement, others[0], account)}]
         if statement is ONE_DECISION:
             marks = {topic: [mark.next] for topic, mark in position.inputs.items()}
             seen |= {**_decision_of(store, account, others[0]), "inputs": json.dumps(marks)}
@@ -114,6 +113,16 @@ def _decision_of(store: MemoryStore, account: str, cause: Any) -> dict[str, Any]
     named = ("cause", "account", "seq", "type", "body", "decided_at", "balance", "fact")
     cells = decided_of(row) if row is not None and row.account == account else (None,) * 8
     return dict(zip(named, cells, strict=True))
+
+
+def _course_of(store: MemoryStore, statement: str, request: Any, account: str) -> dict[str, Any]:
+    """How far a request has come; nothing is told of what has moved to another account."""
+    table = COURSES[statement]
+    row = store.tables[table].rows.get((request, account))
+    if row is None or row.state in (ClaimState.MOVED, TransferState.MOVED):
+        return dict.fromkeys(table.columns)
+    told: dict[str, Any] = row._asdict()
+    return told
 
 
 def _merge_of(store: MemoryStore, merge_id: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,8 +15,10 @@ from services.query.reading import CLAIM, Snapshot
 from services.query.redemptions import Ticket
 from services.query.tokens import Token
 from shared.events import registry
-from shared.events.ids import command_cause, digest
-from shared.events.rewards import RedeemReward, RewardReserved
+from shared.events.facts import RefusalReason
+from shared.events.ids import command_cause, conclude_cause, digest
+from shared.events.movements import GivenBack
+from shared.events.rewards import RedeemReward, RewardIssued, RewardRefused, RewardReserved
 from shared.events.topics import COMMANDS
 
 ACCOUNT = "shop:ann"
@@ -52,17 +55,51 @@ class Folding:
         return Snapshot(Token(0, now["seq"] or 1), [row])
 
 
-class Unmerged:
-    """Redemptions of accounts that are not merged."""
+class Left(Folding):
+    """A reader of an account that is merged: the claim is another one's by now."""
+
+    async def read(self, statement: str, *_: object) -> Snapshot:
+        """What the statement shows now."""
+        snapshot = await super().read(statement)
+        return snapshot._replace(rows=[{"state": None}]) if statement is CLAIM else snapshot
+
+
+class Own:
+    """Redemptions that the account itself has decided, in the end on `last`."""
+
+    def __init__(self, last: Decided | None) -> None:
+        self.last = last
 
     async def followed(self, decided: Decided) -> Decided:
         """The decision is the account's own."""
         return decided
 
+    async def known(self, account: str, cause: UUID) -> Decided | None:
+        """The last word, under its own cause."""
+        assert cause == conclude_cause(account, REQUEST).id
+        return self.last
 
-def requests(reader: Any) -> CarriedRequests:
-    redemptions: Any = Unmerged()
+    def token(self, decided: Decided) -> Token:
+        """Where a decision stands."""
+        return Token(0, decided.seq)
+
+
+def requests(reader: Any, last: Decided | None = None) -> CarriedRequests:
+    redemptions: Any = Own(last)
     return CarriedRequests(REWARDS, redemptions, reader)
+
+
+def concluded(fact: RewardIssued | RewardRefused) -> Decided:
+    kind, told = registry.TYPE_OF[type(fact)], registry.encode(fact).decode()
+    cause = conclude_cause(ACCOUNT, REQUEST).id
+    return Decided(cause, ACCOUNT, 3, kind, b"", NOW, 0, told)
+
+
+OF_MUG: Any = {"account": ACCOUNT, "redemption_id": REQUEST, "reward": "mug", "points": 3}
+ISSUED = RewardIssued(**OF_MUG, brand="shop", program_version=1)
+REFUSED = RewardRefused(
+    **OF_MUG, reason=RefusalReason.REWARD_NOT_AVAILABLE, back=GivenBack(lots=(), covers=())
+)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +110,16 @@ def requests(reader: Any) -> CarriedRequests:
 async def test_a_reward_is_pending_when_its_points_are_not_spent_yet(decisions):
     response = await requests(Folding(*decisions)).status(ACCOUNT, REQUEST, TICKET)
     assert response.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [(concluded(ISSUED), 200), (concluded(REFUSED), 409), (None, 202)],
+    ids=["issued", "refused", "not folded yet"],
+)
+async def test_a_link_of_an_account_that_was_merged_since_tells_the_last_word(last, status):
+    response = await requests(Left(RESERVED), last).status(ACCOUNT, REQUEST, TICKET)
+    assert response.status_code == status
 
 
 async def test_a_link_is_in_conflict_when_its_key_was_used_for_something_else():

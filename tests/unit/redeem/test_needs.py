@@ -18,10 +18,11 @@ from shared.events.registry import encode
 from shared.events.topics import COMMANDS, LEDGER
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
-from shared.stream.memory import MemoryRecord, MemoryStore
+from shared.stream.memory import MemoryRecord
 from shared.stream.records import written
 from shared.stream.service import Input, Recorded
 from shared.stream.store import Need, Row, Rows, Table
+from tests.rebuilt import RebuiltStore
 from tests.unit.ledger.test_moving import lived
 from tests.unit.ledger.test_shelf import everything
 from tests.worlds import World
@@ -33,7 +34,7 @@ class OnRows:
     def __init__(self, program: Program) -> None:
         self.service = Redeem()
         self.service.catalogue = Catalogue().with_version(program)
-        self.store = MemoryStore(self.service.tables, self.service.lookups)
+        self.store = RebuiltStore(self.service.tables, self.service.lookups)
         self.records: list[Recorded] = []
 
     def take(self, message: Message, at: datetime) -> None:
@@ -53,7 +54,9 @@ class OnRows:
         for recorded in records:
             state = self.service.state(self._rows(self.service.replay_needs([recorded])))
             state.evolve(recorded)
-            self._write(state.writes())
+            writes = state.writes()
+            self.store.check(writes)
+            self._write(writes)
 
     def rows(self) -> dict[Table, dict[Any, Row]]:
         """All of them, by table."""

@@ -1,0 +1,49 @@
+"""Tables in memory that take rows as those of a rebuild do: what a fold has not loaded is new."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from shared.stream.memory import MemoryStore
+from shared.stream.store import Loaded, Lookup, Need, Position, Table, Writes
+
+
+class RebuiltStore(MemoryStore):
+    """See `shared.postgres.bulk.BulkStore`, whose COPY fails where a row is there already."""
+
+    def __init__(self, tables: Sequence[Table], lookups: Sequence[Lookup]) -> None:
+        super().__init__(tables, lookups)
+        self._found: set[tuple[Table, Any]] = set()
+
+    async def load(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
+        """See `Store.load`."""
+        loaded = await super().load(topic, partitions, needs)
+        self._found = {
+            (lookup.table, _named(lookup.table, row))
+            for lookup, rows in loaded.rows.items()
+            for row in rows
+        }
+        return loaded
+
+    async def fold(
+        self,
+        old: Position,
+        new: Position,
+        writes: Writes,
+        notify: bool,
+    ) -> bool:
+        """See `Store.fold`."""
+        self.check(writes)
+        return await super().fold(old, new, writes, notify)
+
+    def check(self, writes: Writes) -> None:
+        """Raises AssertionError where a row is there and was not loaded."""
+        for table, rows in writes.items():
+            kept = self.tables[table]
+            for row in rows:
+                is_new = (table, _named(table, row)) not in self._found
+                assert not is_new or kept.key_of(row) not in kept.rows, f"not loaded: {row}"
+
+
+def _named(table: Table, row: Any) -> Any:
+    """What lookups find it by."""
+    return row[table.columns.index(table.key)]
