@@ -349,6 +349,12 @@ def test_points_that_expired_are_free_again_once_their_lot_is_reinstated():
     story.then_reads(available=70, expired=0).then_reads(on=30, available=0, expired=70)
 
 
+def test_what_had_expired_of_a_lot_that_has_its_grace_is_not_reinstated():
+    story = given(earned(100, expires=10), redeem(60)).under(GRACE)
+    story = story.given(cancel(60, on=11)).then_reads(available=60, expired=40)
+    story.when(reinstate("L1", 90)).then_refused(RefusalReason.LOT_NOT_EXPIRED)
+
+
 def test_points_that_are_reinstated_cover_what_is_due():
     story = given(earned(100, expires=10), earned(50, "L2"), redeem(50, "s", on=11))
     story = story.when(returned(50, "L2")).then_reads(deficit=50)

@@ -104,6 +104,12 @@ def test_a_refused_redemption_extends_nothing(step: Step):
     assert [type(fact) for fact in story.last] == [type(refused(RefusalReason.BELOW_MINIMUM, 0))]
 
 
+def test_spending_extends_nothing_to_a_date_that_no_fact_can_hold():
+    far = program(expiry={"after": "100Y", "extended_by": ["redemption"]})
+    story = given(earned(10, expires="8960-01-01", sliding=True)).under(far)
+    story.when(redeem(5, on="8950-01-01")).then(redeemed(5, L1=5))
+
+
 def test_a_captured_hold_extends_and_a_hold_alone_does_not():
     story = given(earned(10, expires=20, sliding=True)).under(SLIDING)
     story = story.when(hold(4, on=10, until=15))

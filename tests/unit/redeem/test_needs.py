@@ -6,6 +6,7 @@ Worlds keep everything in memory; here the same is decided with only the rows th
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -66,9 +67,11 @@ class OnRows:
         return asyncio.run(self.store.load(LEDGER.name, (), list(needs))).rows
 
     def _write(self, writes: Any) -> None:
+        """Rows as Postgres keeps them: words are text."""
         for table, rows in writes.items():
             for row in rows:
-                self.store.tables[table].put(row)
+                cells = (str(cell) if isinstance(cell, StrEnum) else cell for cell in row)
+                self.store.tables[table].put(type(row)(*cells))
 
 
 def merged() -> World:
