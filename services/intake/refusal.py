@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from shared.events.base import in_words
 from shared.events.quarantine import Reason
 
 FAULTS_MAX = 5
@@ -23,7 +24,7 @@ class Refused(NamedTuple):
 
 def of_faults(error: ValidationError) -> Refused:
     """The reason of the first fault, in the order of the contract's fields; the first few told."""
-    faults = error.errors(include_url=False, include_context=False)
+    faults = error.errors(include_url=False)
     told = "; ".join(map(_told, faults[:FAULTS_MAX]))
     more = f"; and {len(faults) - FAULTS_MAX} more" if len(faults) > FAULTS_MAX else ""
     return Refused(_reason(faults[0]), told + more)
@@ -54,7 +55,10 @@ def _told(fault: ErrorDetails) -> str:
     found = (
         "" if fault["type"] in {"missing", "json_invalid"} else f", found {shown(fault['input'])}"
     )
-    return f"{where}: {fault['msg']}{found}"
+    said = fault["msg"]
+    if fault["type"] == "string_pattern_mismatch":
+        said = f"Input should be {in_words(fault['ctx']['pattern'])}"
+    return f"{where}: {said}{found}"
 
 
 def shown(data: object) -> str:

@@ -12,6 +12,8 @@ from shared.events.quarantine import Reason
 from shared.events.upstream import Review
 from tests.unit.program.test_kinds import WHO
 
+NAME = "one line of printable characters without a blank at either end"
+INSTANT = "an instant with its offset such as 2026-03-01T09:30:00+01:00"
 LATE = "9001-01-01T00:00:00Z"
 
 
@@ -34,6 +36,16 @@ def fault(**fields: Any) -> Refused:
         ),
         ({"rating": 1.5}, Reason.FRACTIONAL, "rating: Input should be a valid integer, found 1.5"),
         ({"member": 7}, Reason.INVALID, "member: Input should be a valid string, found 7"),
+        (
+            {"member": " jo"},
+            Reason.INVALID,
+            f"member: Input should be {NAME}, found ' jo'",
+        ),
+        (
+            {"occurred_at": "soon"},
+            Reason.INVALID,
+            f"occurred_at: Input should be {INSTANT}, found 'soon'",
+        ),
         (
             {"occurred_at": LATE},
             Reason.IN_THE_FUTURE,
