@@ -235,3 +235,9 @@ def test_an_award_can_be_made_again_from_what_it_says_of_its_counters():
     past = Past({Counter("rule:base", "2026-03"): Fraction(25), Counter("visits"): Fraction(7)})
     found = worth(rules, 2_000, past)
     assert worth(rules, 2_000, Past.before(found.counted)) == found
+
+
+def test_an_award_asks_for_the_counters_of_the_local_day():
+    rules = capped(BASE, caps=[{"per": "day", "points": 5}], timezone="America/New_York")
+    asked = counters(rules, receipt(1, at="2026-03-03T04:59:59Z"))
+    assert asked == [Counter("points", "2026-03-02")]
