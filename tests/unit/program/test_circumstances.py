@@ -37,6 +37,7 @@ def found(
         ({"payment_method": ["cash"]}, {}, {"payments": CARD_AND_APP}, "other_payment"),
         ({"payment_method": ["app"]}, {}, {}, "other_payment"),
         ({}, {"payment_method": ["card"]}, {"payments": CARD_AND_APP}, "excluded"),
+        ({}, {"payment_method": ["app"]}, {"payments": CARD_AND_APP}, "excluded"),
         ({}, {"payment_method": ["cash"]}, {"payments": CARD_AND_APP}, None),
         ({"weekday": ["tuesday"]}, {}, {}, None),
         ({"weekday": ["monday"]}, {}, {}, "other_time"),
