@@ -82,6 +82,7 @@ def test_days_end_in_the_zone_of_the_program(rule: dict[str, Any], said: str):
         {**BONUS, "match": {"weekday": ["sunday"], "dates": ["2026-01-06", "12-24"]}},
         {**BONUS, "match": {"when": "1 < 2"}},
         {**BONUS, "match": {"when": "purchase.total_minor < 0"}},
+        {**REVIEW, "match": {"when": "action.name == ''"}},
         {**BONUS, "match": {"first_purchase": True, "visit_number": [1, 2]}},
         {**BONUS, "match": {"visit_number": [5, 20], "every_visits": 10}},
         {**BONUS, "match": {"dates": ["2000-01-01"]}},
@@ -107,7 +108,10 @@ def test_a_rule_that_is_not_odd(rule: dict[str, Any]):
     [
         ([{"per": "day", "points": 900}, {"per": "month", "points": 800}], BASE,
          "the cap of 900 per day never clips: that per month is 800"),
+        ([{"per": "month", "points": 800}, {"per": "day", "points": 900}], BASE,
+         "the cap of 900 per day never clips: that per month is 800"),
         ([{"per": "lifetime", "points": 400}], BASE, "fewer than the 500 that a redemption takes"),
+        ([{"per": "lifetime", "points": 400, "currency": "points"}], BASE, "fewer than the 500"),
         ([{"per": "day", "points": 40}], BONUS, "gives 50 points, of which a cap leaves 40"),
     ],
 )  # fmt: skip
