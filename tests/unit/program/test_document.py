@@ -62,6 +62,7 @@ def test_a_program_survives_publication(text: str):
     fact = published(written)
     wire_type = registry.TYPE_OF[type(fact)]
     assert registry.decode(wire_type, registry.encode(fact)) == fact
+    assert b"null" not in registry.encode(fact)
     assert Program.model_validate(fact.document) == written
     assert (fact.program, fact.version, fact.effective_from) == ("shop", 1, written.starts_at)
 
@@ -135,6 +136,9 @@ PROBLEMS = [
     ("version: 1", "version: {a: 1}", 2, "version", "found a mapping; allowed: a valid integer"),
     ("America/New_York", "Zürich", 5, "timezone", 'found "Zürich"; allowed: the IANA name'),
     ("half_up", "x" * 200, 9, "earn.rounding", 'found "' + "x" * 59 + "…; allowed: "),
+    ("      per_minor: 100\n", "", 11, "earn.rules[0].per_minor", "this field is missing"),
+    ("refuse}\n", "refuse}\nadjustments: {operators: 5}\n", 28, "adjustments.operators",
+     "found 5; allowed: fields, each with its value"),
     (TEXT, "- 1", 1, "", "found a list; allowed: fields, each with its value"),
     (TEXT, "a: [", 1, "", "not YAML"),
 ]  # fmt: skip
