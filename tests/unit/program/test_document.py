@@ -171,11 +171,18 @@ def test_all_problems_are_told_in_the_order_of_the_document():
     assert [problem.line for problem in read_program(text).problems] == [2, 6, 9]
 
 
+CUP = "{reward: cup, name: A cup, price: {points: 5}, when_cancelled: written_off}"
 ODDITIES = [
     ("exclude: {", "exclude: {department: [NO, SHOES], ", "earn.rules[0]", "excludes the same"),
     ("match: {", "match: {brand: [other], ", "earn.rules[0]", "it matches no brand of the program"),
     ("exclude: {", "exclude: {brand: [shop], ", "earn.rules[0]", "it excludes every brand of the"),
     ("until: 2026-12-31", "until: 2025-12-31", "earn.rules[0]", "ends (2025-12-31) before this"),
+    ("half_up\n", "half_up\n  caps: [{per: lifetime, points: 400}]\n", "earn.caps",
+     "a member earns 400 points at most, fewer than the 500"),
+    ("redemption:\n", "returns: {deficit: unspent_only}\nredemption:\n", "returns.deficit",
+     "a member who spends points before a return keeps what they bought: a gift"),
+    ("redemption:\n", f"redemption:\n  rewards: [{CUP}]\n", "redemption.rewards[0]",
+     "reward cup has no units to write off"),
     ("6M_U, counts_from: activation", "3D", "expiry", "points expire before they can be spent"),
     ("cap: 9000", "cap: 400", "redemption.cash_off", "the cap 400 is below the minimum 500"),
     ("minimum: 500", "minimum: 600", "redemption.cash_off", "the minimum is in effect 1000 points"),
@@ -191,9 +198,15 @@ def test_what_is_odd_is_said(was: str, becomes: str, field: str, said: str):
     assert [field] == [warning.field for warning in reading.warnings if said in warning.message]
 
 
+def test_a_cap_that_is_the_minimum_is_not_odd():
+    assert read_program(TEXT.replace("cap: 9000", "cap: 500")).warnings == ()
+
+
 def test_a_program_without_base_rules_is_odd():
     text = SHORT.replace("{rule: base, kind: per_amount, points: 1, per_minor: 100}", "")
-    assert [warning.field for warning in read_program(text).warnings] == ["earn.rules"]
+    [warning] = read_program(text).warnings
+    told = "no base rule: purchases earn bonuses only"
+    assert (warning.field, warning.message) == ("earn.rules", told)
 
 
 def test_the_schema_names_every_section():
