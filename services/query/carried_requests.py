@@ -121,31 +121,22 @@ class CarriedRequests:
         return told(self._course, found, self._redemptions.token(found))
 
     async def _so_far(self, begun: Decided, request_id: UUID) -> Response:
-        """How far a request has come that has begun."""
+        """How far a request has come that has begun.
+
+        An account that was merged since has it no more: the one that has everything tells it.
+        """
         course, account = self._course, begun.account
-        snapshot = await self._reader.read(course.row, account, request_id)
-        [row] = snapshot.rows
-        if row["state"] is None:
-            return await self._last_word(begun, request_id)
-        if row["state"] == course.open:
-            return pending(account, course.kind, request_id, None)
+        while True:
+            snapshot = await self._reader.read(course.row, account, request_id)
+            [row] = snapshot.rows
+            if row["state"] is not None or row["merged_into"] is None:
+                break
+            account = row["merged_into"]
+        if row["state"] in {None, course.open}:
+            return pending(begun.account, course.kind, request_id, None)
         if row["state"] == course.gone:
             raise _refused(row["reason"], request_id, row["points"], snapshot.token)
         return of_member(account, snapshot, course.shown(row))
-
-    async def _last_word(self, begun: Decided, request_id: UUID) -> Response:
-        """What was concluded before the account was merged.
-
-        Its row has gone to the other account, which may have changed it since.
-        """
-        course, last = self._course, begun
-        if begun.type not in ending_in(course.done):
-            concluded = course.concluded(begun.account, request_id)
-            found = await self._redemptions.known(begun.account, concluded.id)
-            if found is None:
-                return pending(begun.account, course.kind, request_id, None)
-            last = found
-        return told(course, last, self._redemptions.token(last))
 
 
 def told(course: Course, decided: Decided, token: Token) -> Response:

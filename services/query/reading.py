@@ -32,13 +32,15 @@ WHERE = f"WHERE p.topic = '{LEDGER.name}' AND p.partition = $2"
 _UNSETTLED = "EXISTS (SELECT FROM redeem.debit WHERE account = $1 AND settles_at <= at.as_of)"
 """Whether a hold has lapsed or a write-off is due: then `settling` says what the account holds."""
 _OPEN = "account = $1 AND free > 0 AND (expires_at IS NULL OR expires_at > at.as_of)"
+_INTO = "CASE WHEN a.status = 'closed' THEN a.merged_into END AS merged_into"
+"""The account that has everything of this one, once nothing is left in it."""
 
 BALANCES = f"""
 SELECT p.seq AS position, at.as_of, a.version, {_UNSETTLED} AS unsettled,
   l.available, l.pending, a.held, a.due AS deficit,
   a.earned, a.redeemed, a.expired + a.free - l.available - l.pending AS expired,
   a.clawed_back, a.written_off, a.added, a.deducted, a.received, a.sent,
-  CASE WHEN a.status = 'closed' THEN a.merged_into END AS merged_into, l.next_at, l.next_points
+  {_INTO}, l.next_at, l.next_points
 {FROM}
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(active), 0)::bigint AS available,
@@ -159,7 +161,7 @@ FROM redeem.claim WHERE account = $1 AND state <> 'moved'
 """
 
 CLAIM = f"""
-SELECT p.seq AS position, at.as_of, a.version, c.*
+SELECT p.seq AS position, at.as_of, a.version, {_INTO}, c.*
 {FROM}
 LEFT JOIN LATERAL ({_CLAIM} AND redemption_id = $4) c ON true
 {WHERE}
@@ -179,7 +181,7 @@ ORDER BY c."order" DESC, c.redemption_id DESC
 """$4, $5: those before this order and id, which two of them never share; $6: how many."""
 
 TRANSFER = f"""
-SELECT p.seq AS position, at.as_of, a.version, t.*
+SELECT p.seq AS position, at.as_of, a.version, {_INTO}, t.*
 {FROM}
 LEFT JOIN LATERAL (
   SELECT transfer_id, "to", state, points, reason, made_at, changed_at
@@ -190,7 +192,7 @@ LEFT JOIN LATERAL (
 """$4: the transfer."""
 
 MERGE = f"""
-SELECT p.seq AS position, at.as_of, a.version, m.*
+SELECT p.seq AS position, at.as_of, a.version, {_INTO}, m.*
 {FROM}
 LEFT JOIN LATERAL (
   SELECT parcel_id AS merge_id, "to", reason, made_at, changed_at, NULL::bigint AS points,

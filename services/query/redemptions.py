@@ -191,10 +191,9 @@ class Redemptions:
 
     async def followed(self, decided: Decided) -> Decided | None:
         """The decision of the account to which it was sent on, if there is one yet."""
-        return await followed(decided, self.known)
+        return await followed(decided, self._known)
 
-    async def known(self, _account: str, cause: UUID) -> Decided | None:
-        """What the account has decided on a cause, as far as it is folded."""
+    async def _known(self, _account: str, cause: UUID) -> Decided | None:
         rows = await self._database.fetch(DECISIONS, [cause])
         return Decided(*rows[0]) if rows else None
 

@@ -15,6 +15,7 @@ from services.redeem.projection import ACCOUNT, DECISION
 from services.redeem.rewards import CLAIM
 from services.redeem.transfers import TRANSFER
 from shared.events.topics import LEDGER
+from shared.ledger.account import Status
 from shared.ledger.claims import ClaimState
 from shared.ledger.parcels import ParcelKind, ParcelState
 from shared.ledger.transfers import TransferState
@@ -66,7 +67,7 @@ class Statements:
             return []
         seen: dict[str, Any] = {"position": position.seq, **balances_of(store, account)}
         if statement is MERGE:
-            return [{**seen, "as_of": now, **_merge_of(store, others[0])}]
+            return [{**seen, "as_of": now, "merged_into": None, **_merge_of(store, others[0])}]
         if statement in COURSES:
             return [{**seen, "as_of": now, **_course_of(store, statement, others[0], account)}]
         if statement is ONE_DECISION:
@@ -119,9 +120,13 @@ def _course_of(store: MemoryStore, statement: str, request: Any, account: str) -
     """How far a request has come; nothing is told of what has moved to another account."""
     table = COURSES[statement]
     row = store.tables[table].rows.get((request, account))
+    of_account = store.tables[ACCOUNT].rows.get(account)
+    told: dict[str, Any] = {"merged_into": None}
+    if of_account is not None and of_account.status == Status.CLOSED:
+        told["merged_into"] = of_account.merged_into
     if row is None or row.state in (ClaimState.MOVED, TransferState.MOVED):
-        return dict.fromkeys(table.columns)
-    told: dict[str, Any] = row._asdict()
+        return {**dict.fromkeys(table.columns), **told}
+    told.update(row._asdict())
     return told
 
 

@@ -15,6 +15,7 @@ from cli.torture.command import PROGRAM
 from cli.torture.driver import Driver
 from cli.torture.found import Checked
 from cli.torture.journal import Answer, Channel, Journal
+from services.query import answers
 from tests.command import tessera
 from tests.integration.system.system import System, running_system
 
@@ -80,6 +81,14 @@ async def rest() -> AsyncIterator[Rest]:
             if "into" in asked:
                 journal.merges[member] = str(asked["into"])
         yield Rest(system, journal)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_was_given_before_a_merge_is_told_by_who_has_it_now(rest: Rest):
+    given = rest.journal.answers["saver5", "given before"].told["request_id"]
+    link = f"/v1/programs/bank/members/saver5/transfers/{given}"
+    seen = answers.TransferSeen.model_validate_json((await rest.system.client.get(link)).content)
+    assert (seen.member, seen.transfer.status) == ("saver6", "received")
 
 
 def one_more_event(journal: Journal) -> None:
