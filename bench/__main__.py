@@ -26,7 +26,7 @@ async def measure(cases: list[str], *, quick: bool) -> None:
             case "earn":
                 figures += await earn_alone(10_000 if quick else 100_000)
             case "whole-way":
-                figures += await whole_way(5_000 if quick else 60_000)
+                figures += await whole_way(5_000 if quick else 150_000)
             case "api":
                 figures += await api(2_000 if quick else 20_000, 2.0 if quick else 10.0)
             case "growth":
