@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from services.earn.service import Earn
 from services.intake.decide import RECORDED
+from shared.events.awards import PointsEarned, ReturnAssessed
 from shared.events.base import account_key
 from shared.events.bought import in_normal_form
-from shared.events.facts import PointsEarned, ReturnAssessed
 from shared.events.ids import activity_cause, digest
 from shared.events.registry import encode
 from shared.events.upstream import Activity, Purchase, Return, Void

@@ -3,12 +3,7 @@
 from typing import Any
 
 from shared.events.base import account_key, stock_account
-from shared.events.rewards import (
-    CancelReward,
-    FulfilReward,
-    PutStock,
-    RedeemReward,
-)
+from shared.events.rewards import CancelReward, FulfilReward, PutStock, RedeemReward
 from shared.ledger.claims import Claim
 from shared.program.model import Program
 from tests import worlds

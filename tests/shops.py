@@ -24,11 +24,12 @@ from services.redeem.decide import Input as Message
 from services.redeem.projection import ACCOUNT, LOT
 from services.redeem.projection import DECISION as LEDGER_DECISION
 from services.redeem.service import cause_of
+from shared.events.awards import ActivityRefused, PointsEarned, ReturnRefused
 from shared.events.base import account_key, millis
 from shared.events.commands import RedeemPoints
-from shared.events.facts import ActivityRefused, PointsEarned, RedemptionRefused, ReturnRefused
 from shared.events.ids import digest
 from shared.events.movements import RequestRefused
+from shared.events.points import RedemptionRefused
 from shared.events.registry import decode, encode
 from shared.events.topics import ACTIVITY, COMMANDS
 from shared.events.wire import Source

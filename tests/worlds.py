@@ -14,9 +14,9 @@ from services.redeem.deliveries import delivery, outcome_of_parcel
 from services.redeem.errands import Letter, letter, outcome_letter, receipt_letter, stock_cause
 from services.redeem.service import cause_of
 from shared.events import registry
+from shared.events.awards import DatedPoints, PointsEarned, ReturnAssessed
 from shared.events.base import account_key
 from shared.events.commands import CancelRedemption, RedeemPoints
-from shared.events.facts import DatedPoints, PointsEarned, ReturnAssessed
 from shared.events.ids import Cause, delivery_cause, digest, receive_cause
 from shared.events.merges import InputForwarded, MergeAccount
 from shared.events.transfers import TransferPoints
@@ -26,7 +26,7 @@ from shared.ledger.parcels import ParcelState
 from shared.ledger.shelf import Shelf
 from shared.ledger.transfers import TransferState
 from shared.program.model import Program
-from tests.stories import evolved, named
+from tests.stories.setting import evolved, named
 
 PROGRAM = "coffee"
 START = datetime(2026, 6, 1, tzinfo=UTC)

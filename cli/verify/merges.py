@@ -10,8 +10,9 @@ from cli.verify.report import Check, Report
 from cli.verify.sums import REMEDY
 from cli.verify.walk import RESTORE
 from shared.events import registry
-from shared.events.facts import PointsCredited, PointsEarned
+from shared.events.awards import PointsEarned
 from shared.events.merges import InputForwarded, Part, PartMoved, PartTaken
+from shared.events.points import PointsCredited
 
 EARNED = registry.TYPE_OF[PointsEarned]
 

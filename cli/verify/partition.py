@@ -22,9 +22,11 @@ from cli.where import Installation
 from services.redeem.projection import ACCOUNT, DEBIT, LOT
 from shared.chain.link import Head
 from shared.events import registry
+from shared.events.awards import PointsEarned
 from shared.events.commands import Tick
-from shared.events.facts import PointsCredited, PointsEarned, ProgramPublished
+from shared.events.facts import ProgramPublished
 from shared.events.merges import InputForwarded
+from shared.events.points import PointsCredited
 from shared.events.topics import AWARDS, BY_NAME, LEDGER, Kind
 from shared.events.wire import Source
 from shared.postgres.generations import of_service

@@ -11,12 +11,7 @@ from uuid import UUID
 from cli.verify.report import Check, Report
 from cli.verify.sums import REMEDY
 from shared.events.merges import PartMoved
-from shared.events.transfers import (
-    PointsReceived,
-    PointsSent,
-    TransferReturned,
-    TransferSettled,
-)
+from shared.events.transfers import PointsReceived, PointsSent, TransferReturned, TransferSettled
 
 
 class Moved(NamedTuple):

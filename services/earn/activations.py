@@ -12,13 +12,7 @@ from uuid import UUID
 
 from services.earn.decide import refused
 from shared.events.activity import CustomActionRecorded
-from shared.events.facts import (
-    ActivatedLot,
-    ActivityRefused,
-    Awaits,
-    AwardActivated,
-    PointsEarned,
-)
+from shared.events.awards import ActivatedLot, ActivityRefused, Awaits, AwardActivated, PointsEarned
 from shared.events.ids import Cause, cause, receipt_cause
 from shared.program.model import Program
 from shared.program.validity import Validity

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from shared.events.activity import ActivityRecorded, PurchaseRecorded
+from shared.events.awards import Counted, PointsEarned, ReturnAssessed
 from shared.events.base import split_account
-from shared.events.facts import Counted, PointsEarned, ReturnAssessed
 from shared.events.registry import first_type
 from shared.program.catalogue import Catalogue
 from shared.program.earning import counters as counters_of

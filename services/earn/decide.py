@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from shared.events.activity import ActivityRecorded
+from shared.events.awards import ActivityRefused, DatedPoints, PointsEarned
 from shared.events.bought import Bought
-from shared.events.facts import ActivityRefused, DatedPoints, PointsEarned
 from shared.events.ids import Cause, part_id
 from shared.events.registry import first_type
 from shared.program.earning import Award, OutOfRange, Rewarded, award, counters, rewards

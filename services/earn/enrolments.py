@@ -10,8 +10,8 @@ from datetime import date
 from typing import NamedTuple
 
 from shared.events.activity import ActivityRecorded
+from shared.events.awards import PointsEarned
 from shared.events.base import split_account
-from shared.events.facts import PointsEarned
 from shared.program.catalogue import Catalogue
 from shared.program.earning import counts_by_enrolment
 from shared.program.enrolment import is_sign_up

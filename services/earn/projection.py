@@ -12,8 +12,8 @@ from uuid import UUID
 from services.earn.counters import COUNTED, COUNTER, OF_ACCOUNT, Counters
 from services.earn.enrolments import ENROLLED, ENROLMENT, Enrolments
 from services.earn.receipts import RECEIPT, RETURNED, Receipts
+from shared.events.awards import PointsEarned, ReturnAssessed, ReturnRefused, ReturnWaiting
 from shared.events.base import instant
-from shared.events.facts import PointsEarned, ReturnAssessed, ReturnRefused, ReturnWaiting
 from shared.events.ids import Cause
 from shared.program.past import Counter, Past
 from shared.stream.service import Recorded

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.events.activity import ReturnRecorded, VoidRecorded
-from shared.events.facts import LineBack, ReturnAssessed, ReturnRefused, ReturnWaiting
+from shared.events.awards import LineBack, ReturnAssessed, ReturnRefused, ReturnWaiting
 from shared.events.ids import receipt_cause
 from shared.events.upstream import Void
 from shared.stream.store import Lookup, Table

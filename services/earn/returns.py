@@ -13,7 +13,7 @@ from typing import NamedTuple, assert_never
 from uuid import UUID
 
 from services.earn.counters import added_by
-from shared.events.facts import (
+from shared.events.awards import (
     Counted,
     EarnedIn,
     PointsEarned,

@@ -24,8 +24,7 @@ from shared.events.activity import (
     ReturnRecorded,
     VoidRecorded,
 )
-from shared.events.base import split_account
-from shared.events.facts import (
+from shared.events.awards import (
     ActivityRefused,
     AwardActivated,
     PointsEarned,
@@ -33,6 +32,7 @@ from shared.events.facts import (
     ReturnRefused,
     ReturnWaiting,
 )
+from shared.events.base import split_account
 from shared.events.ids import Cause, activity_cause, waited_cause
 from shared.events.quarantine import Reason
 from shared.events.topics import ACTIVITY, AWARDS

@@ -29,15 +29,7 @@ from shared.events.base import RESERVED, instant, is_reserved, millis
 from shared.events.bought import in_normal_form
 from shared.events.quarantine import Reason
 from shared.events.topics import DAY_MS, PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
-from shared.events.upstream import (
-    Activity,
-    CustomAction,
-    Purchase,
-    Referral,
-    Return,
-    Review,
-    Void,
-)
+from shared.events.upstream import Activity, CustomAction, Purchase, Referral, Return, Review, Void
 
 AHEAD_MS_MAX = DAY_MS
 """How far an event may lie ahead of the broker's time of its record: clocks of shops go wrong."""

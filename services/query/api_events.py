@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from services.query.answers import Accepted
+from services.query.answers.service import Accepted
 from services.query.context import Parts
 from services.query.incoming import BATCHED, JSON, STRUCTURED, Incoming, read_events
 from services.query.limits import EVENTS_MAX

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from services.query.answers import Health
+from services.query.answers.service import Health
 from services.query.context import Context, Parts
 from services.query.limits import READY_SECONDS
 from services.query.metrics import Scrape, rendered

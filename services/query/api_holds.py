@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import HoldSeen, HoldStatus, OpenHolds
+from services.query.answers.spending import HoldSeen, HoldStatus, OpenHolds
 from services.query.bodies import HoldAsked, PartAsked
 from services.query.context import (
     MemberId,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.query.answers import Balances, Entries, Expiries, Lots, LotState
+from services.query.answers.accounts import Balances, Entries, Expiries, Lots, LotState
 from services.query.context import (
     MemberId,
     Parts,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import MergeSeen
+from services.query.answers.moves import MergeSeen
 from services.query.api_corrections import WHO
 from services.query.bodies import MergeAsked
 from services.query.context import MemberId, Parts, ProgramName, account_of, context_of

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from fastapi import APIRouter, Request, Response
 
-from services.query.answers import Worth
+from services.query.answers.programs import Worth
 from services.query.bodies import PreviewAsked, body_of, documented_body, program_of
 from services.query.context import MemberId, Parts, ProgramName, account_of
 from services.query.problems import Code, Problem, documented

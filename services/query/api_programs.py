@@ -5,7 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import ProgramList, ProgramSummary, ProgramVersion, PublishedVersion
+from services.query.answers.programs import (
+    ProgramList,
+    ProgramSummary,
+    ProgramVersion,
+    PublishedVersion,
+)
 from services.query.bodies import DocumentAsked, body_of, documented_body, program_of
 from services.query.context import Parts, ProgramName, check_program
 from services.query.problems import Code, Problem, documented

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import PendingRedemption, RedemptionMade
+from services.query.answers.spending import PendingRedemption, RedemptionMade
 from services.query.bodies import RedemptionAsked
 from services.query.context import MemberId, Parts, ProgramName, account_of, context_of
 from services.query.problems import Code

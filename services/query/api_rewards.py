@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import Catalogue, Claims, ClaimSeen
+from services.query.answers.rewards import Catalogue, Claims, ClaimSeen
 from services.query.bodies import FulfilmentAsked, OperatorAsked, RewardAsked
 from services.query.context import (
     MemberId,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import OfferedRewards, StockedReward
+from services.query.answers.rewards import OfferedRewards, StockedReward
 from services.query.bodies import StockAsked
 from services.query.context import Context, Parts, ProgramName, RewardName, context_of, stock_of
 from services.query.offers import Units, offered, stocks

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.query.answers import TransferSeen
+from services.query.answers.moves import TransferSeen
 from services.query.bodies import TransferAsked
 from services.query.context import MemberId, Parts, ProgramName, account_of, context_of
 from services.query.outcomes import TransferMade

@@ -31,9 +31,9 @@ from services.query.redemptions import (
 from services.query.tokens import HEADER, Token
 from services.query.told import as_json, of_member
 from shared.events import registry
-from shared.events.facts import RefusalReason
 from shared.events.ids import Cause
 from shared.events.merges import MergeAccount
+from shared.events.points import RefusalReason
 from shared.events.rewards import RedeemReward
 from shared.events.transfers import TransferPoints
 

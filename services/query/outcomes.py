@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.query.answers import TOKEN, Answer
+from services.query.answers.base import TOKEN, Answer
 from services.query.arrivals import Decided
 from services.query.problems import Code, Problem
 from services.query.tokens import HEADER, Token
@@ -32,7 +32,6 @@ from shared.events.commands import (
     ReinstateLot,
     ReleasePoints,
 )
-from shared.events.facts import LotShare, PointsRedeemed, RedemptionRefused
 from shared.events.merges import MergeAccount, MergeRequested, PartMoved
 from shared.events.movements import (
     AwardConfirmed,
@@ -50,6 +49,7 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
+from shared.events.points import LotShare, PointsRedeemed, RedemptionRefused
 from shared.events.rewards import (
     CancelReward,
     FulfilReward,

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.query.answers import Answer, OfAccount
-from shared.events.facts import (
+from services.query.answers.base import Answer, OfAccount
+from shared.events.awards import (
     DatedPoints,
     LineBack,
     PointsEarned,

@@ -21,7 +21,7 @@ from uuid import UUID
 from fastapi import Response
 from pydantic import BaseModel
 
-from services.query.answers import RedemptionStatus
+from services.query.answers.spending import RedemptionStatus
 from services.query.arrivals import DECISIONS, Arrivals, Decided
 from services.query.connections import Database
 from services.query.forwarded import followed
@@ -42,9 +42,10 @@ from shared.events.commands import (
     RedeemPoints,
     ReleasePoints,
 )
-from shared.events.facts import InputRejected, PointsRedeemed, RedemptionRefused
+from shared.events.facts import InputRejected
 from shared.events.ids import DIGEST_BYTES, Cause, command_cause, digest, release_cause
 from shared.events.movements import RequestRefused
+from shared.events.points import PointsRedeemed, RedemptionRefused
 from shared.events.rewards import RedeemReward
 from shared.events.topics import COMMANDS
 from shared.events.transfers import TransferPoints

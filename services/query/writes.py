@@ -6,14 +6,14 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Query, Request
 from pydantic import BaseModel
 
-from services.query.answers import PendingRequest
+from services.query.answers.spending import PendingRequest
 from services.query.bodies import body_of, documented_body
 from services.query.context import token_header
 from services.query.keys import KEY_PROBLEMS, idempotency_key, key_parameter
 from services.query.pages import AWAY, UNKNOWN
 from services.query.problems import Code, documented
 from services.query.redemptions import Ticket
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 
 C = TypeVar("C", bound=BaseModel)
 

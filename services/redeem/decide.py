@@ -19,6 +19,7 @@ from services.redeem.reward_decisions import (
     decide_reward,
 )
 from services.redeem.transfer_decisions import CarriedOfTransfer, OfTransfer, decide_transfer
+from shared.events.awards import AwardActivated, DatedPoints, PointsEarned, ReturnAssessed
 from shared.events.base import split_account
 from shared.events.commands import (
     AdjustPoints,
@@ -32,14 +33,6 @@ from shared.events.commands import (
     ReinstateLot,
     ReleasePoints,
     Tick,
-)
-from shared.events.facts import (
-    AwardActivated,
-    DatedPoints,
-    PointsEarned,
-    PointsExpired,
-    PointsRedeemed,
-    ReturnAssessed,
 )
 from shared.events.ids import (
     Cause,
@@ -58,6 +51,7 @@ from shared.events.movements import (
     HoldCaptured,
     HoldLapsed,
 )
+from shared.events.points import PointsExpired, PointsRedeemed
 from shared.events.rewards import RedeemReward, RewardIssued, RewardReserved
 from shared.events.transfers import TransferPoints
 from shared.ledger.account import Account

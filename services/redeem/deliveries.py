@@ -8,7 +8,7 @@ from typing import assert_never
 from pydantic import BaseModel
 
 from services.redeem.errands import Letter, why
-from shared.events.facts import InputRejected, RefusalReason
+from shared.events.facts import InputRejected
 from shared.events.merges import (
     AcceptMerge,
     ConcludeMerge,
@@ -20,6 +20,7 @@ from shared.events.merges import (
     TakeInput,
     TakePart,
 )
+from shared.events.points import RefusalReason
 from shared.ledger.parcels import Parcel, ParcelKind
 
 InParcel = MergeRequested | PartMoved | InputForwarded

@@ -12,7 +12,6 @@ from services.redeem.merge_decisions import CarriedOfMerge
 from services.redeem.merges import merge_cause
 from services.redeem.reward_decisions import CarriedOfReward
 from services.redeem.transfer_decisions import CarriedOfTransfer
-from shared.events.facts import RefusalReason
 from shared.events.ids import (
     Cause,
     conclude_cause,
@@ -24,6 +23,7 @@ from shared.events.ids import (
 )
 from shared.events.merges import TakeInput
 from shared.events.movements import RequestRefused
+from shared.events.points import RefusalReason
 from shared.events.rewards import (
     ConcludeReturn,
     ConcludeReward,

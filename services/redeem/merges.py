@@ -5,7 +5,6 @@ from typing import assert_never
 from uuid import UUID
 
 from services.redeem.merge_decisions import CarriedOfMerge, OfMerge
-from shared.events.facts import RefusalReason
 from shared.events.ids import Cause, delivery_cause, merged_cause, settled_cause
 from shared.events.merges import (
     AcceptMerge,
@@ -18,6 +17,7 @@ from shared.events.merges import (
     TakeInput,
     TakePart,
 )
+from shared.events.points import RefusalReason
 from shared.ledger.parcels import Parcel, ParcelKind, ParcelState
 from shared.stream.service import Recorded
 from shared.stream.store import Lookup, Table

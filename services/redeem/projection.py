@@ -25,12 +25,7 @@ from services.redeem.rewards import (
 )
 from services.redeem.transfers import TRANSFER, TRANSFER_LOOKUPS, transfers_of
 from shared.events.base import instant
-from shared.events.facts import (
-    InputRejected,
-    PointsCredited,
-    PointsExpired,
-    PointsRedeemed,
-)
+from shared.events.facts import InputRejected
 from shared.events.ids import Cause
 from shared.events.merges import PartMoved, PartTaken
 from shared.events.movements import (
@@ -49,6 +44,7 @@ from shared.events.movements import (
     PointsHeld,
     RedemptionCancelled,
 )
+from shared.events.points import PointsCredited, PointsExpired, PointsRedeemed
 from shared.events.transfers import PointsReceived, PointsSent, TransferReturned
 from shared.ledger.account import Account, Debit, Lot, changes
 from shared.ledger.evolve import evolve

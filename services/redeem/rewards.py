@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from services.redeem.reward_decisions import OfReward
-from shared.events.facts import RefusalReason
 from shared.events.ids import code_id, take_cause
 from shared.events.merges import PartMoved
 from shared.events.movements import GivenBack
+from shared.events.points import RefusalReason
 from shared.events.rewards import (
     CancelReward,
     ConcludeReturn,

@@ -43,6 +43,7 @@ from services.redeem.reward_decisions import OfReward
 from services.redeem.rewards import CLAIMS_OF, AskedOfRewards, replay_needs
 from services.redeem.transfers import TRANSFERS, TRANSFERS_OF
 from shared.events import registry
+from shared.events.awards import AwardActivated, PointsEarned, ReturnAssessed
 from shared.events.base import instant, split_account
 from shared.events.commands import (
     AdjustPoints,
@@ -57,7 +58,6 @@ from shared.events.commands import (
     ReleasePoints,
     Tick,
 )
-from shared.events.facts import AwardActivated, PointsEarned, ReturnAssessed
 from shared.events.ids import (
     Cause,
     activation_cause,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.ledger.transfers import Transfer, TransferState
 from shared.stream.store import Lookup, Rows, Table
 

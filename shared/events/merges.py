@@ -24,8 +24,8 @@ from shared.events.base import (
     Version,
 )
 from shared.events.commands import Command, OperatorCommand
-from shared.events.facts import LotShare, RefusalReason
 from shared.events.movements import Covering, SomePoints
+from shared.events.points import LotShare, RefusalReason
 
 Word = Annotated[str, Field(min_length=1, max_length=32)]
 """One of the words of a small enumeration of the ledger."""

@@ -21,7 +21,7 @@ from shared.events.base import (
     Reason,
     Version,
 )
-from shared.events.facts import LotShare, RefusalReason
+from shared.events.points import LotShare, RefusalReason
 
 SomePoints = Annotated[Points, Field(gt=0)]
 

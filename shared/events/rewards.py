@@ -14,8 +14,8 @@ from pydantic import Field, StrictBool
 
 from shared.events.base import AccountKey, Contract, Id, Points, Reason, Slug, Version
 from shared.events.commands import Command, OperatorCommand
-from shared.events.facts import LotShare, RefusalReason
 from shared.events.movements import GivenBack, SomePoints
+from shared.events.points import LotShare, RefusalReason
 
 CODES_MAX = 1_000
 """Codes of one command: with them it fits a record."""

@@ -13,8 +13,8 @@ from pydantic import Field, StrictBool
 
 from shared.events.base import AccountKey, Contract, Id, Instant, Points, Version
 from shared.events.commands import Command
-from shared.events.facts import RefusalReason
 from shared.events.movements import Covering, GivenBack, SomePoints
+from shared.events.points import RefusalReason
 
 LOTS_PER_TRANSFER_MAX = 500
 """Lots that one transfer moves: each takes some 1,000 bytes at most, and all fit one record."""

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from shared.events.base import INSTANT_END
 from shared.events.commands import AdjustPoints, Direction
-from shared.events.facts import RefusalReason
 from shared.events.movements import PointsAdded, PointsDeducted, RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import Account, DebitKind, in_utc
 from shared.ledger.covering import Short, allocate, covering_order, coverings, shares
 from shared.ledger.draft import Draft, new_debit, new_lot

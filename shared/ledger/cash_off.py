@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.events.commands import HoldPoints, RedeemPoints
-from shared.events.facts import LotShare, RefusalReason
+from shared.events.points import LotShare, RefusalReason
 from shared.ledger.account import Account
 from shared.ledger.covering import Short, allocate, shares
 from shared.ledger.refusing import SPENDING, by_guard

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.events.facts import RefusalReason
 from shared.events.ids import code_id
+from shared.events.points import RefusalReason
 from shared.events.rewards import (
     RewardCancelled,
     RewardFulfilled,

@@ -10,15 +10,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from shared.events.awards import ReturnAssessed
 from shared.events.commands import CancelAward
-from shared.events.facts import RefusalReason, ReturnAssessed
-from shared.events.movements import (
-    Covering,
-    CoverLost,
-    LotClawed,
-    PointsClawedBack,
-    RequestRefused,
-)
+from shared.events.movements import Covering, CoverLost, LotClawed, PointsClawedBack, RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import (
     GIFTED,
     NEVER,

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.events.facts import LotShare
 from shared.events.movements import Covering
+from shared.events.points import LotShare
 from shared.ledger.account import NEVER, Account, Cover, Lot
 
 LOTS_PER_DEBIT_MAX = 4_000

@@ -7,9 +7,10 @@ what was clawed. Each move is a fact with who and why. Pure.
 from datetime import datetime
 from uuid import UUID
 
+from shared.events.awards import ActivatedLot, AwardActivated
 from shared.events.commands import ConfirmAward, ExtendLot, ReinstateLot
-from shared.events.facts import ActivatedLot, AwardActivated, RefusalReason
 from shared.events.movements import AwardConfirmed, LotExtended, LotReinstated, RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import Account, InvariantError, Lot, in_utc
 from shared.ledger.covering import coverings
 from shared.ledger.draft import Draft

@@ -9,14 +9,9 @@ bug or damaged state.
 from datetime import datetime
 from uuid import UUID
 
+from shared.events.awards import PointsEarned
 from shared.events.commands import RedeemPoints
-from shared.events.facts import (
-    DebitShare,
-    PointsCredited,
-    PointsEarned,
-    PointsRedeemed,
-    RedemptionRefused,
-)
+from shared.events.points import DebitShare, PointsCredited, PointsRedeemed, RedemptionRefused
 from shared.ledger.account import Account
 from shared.ledger.cash_off import grant
 from shared.program.model import Program

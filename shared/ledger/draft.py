@@ -10,8 +10,8 @@ from datetime import datetime
 from operator import add, sub
 from uuid import UUID
 
-from shared.events.facts import LotShare
 from shared.events.movements import Covering
+from shared.events.points import LotShare
 from shared.ledger.account import Account, Debit, DebitKind, Due, InvariantError, Lot
 from shared.ledger.covering import covers_of
 

@@ -13,13 +13,6 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from shared.events.facts import (
-    PointsCredited,
-    PointsExpired,
-    PointsRedeemed,
-    RedemptionRefused,
-    RefusalReason,
-)
 from shared.events.movements import (
     AwardConfirmed,
     DeficitWrittenOff,
@@ -35,6 +28,13 @@ from shared.events.movements import (
     PointsHeld,
     RedemptionCancelled,
     RequestRefused,
+)
+from shared.events.points import (
+    PointsCredited,
+    PointsExpired,
+    PointsRedeemed,
+    RedemptionRefused,
+    RefusalReason,
 )
 from shared.events.rewards import (
     RewardCancelled,

@@ -10,7 +10,6 @@ from math import gcd
 from uuid import UUID
 
 from shared.events.commands import CapturePoints, HoldPoints, ReleasePoints
-from shared.events.facts import RefusalReason
 from shared.events.movements import (
     HoldCaptured,
     HoldLapsed,
@@ -18,14 +17,8 @@ from shared.events.movements import (
     PointsHeld,
     RequestRefused,
 )
-from shared.ledger.account import (
-    Account,
-    Debit,
-    DebitKind,
-    HoldState,
-    InvariantError,
-    in_utc,
-)
+from shared.events.points import RefusalReason
+from shared.ledger.account import Account, Debit, DebitKind, HoldState, InvariantError, in_utc
 from shared.ledger.cash_off import grant
 from shared.ledger.draft import Draft, new_debit
 from shared.ledger.giving_back import give_back, take_back

@@ -14,8 +14,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.events import registry
+from shared.events.awards import PointsEarned, ReturnAssessed
 from shared.events.base import is_reserved, split_account
-from shared.events.facts import PointsEarned, RefusalReason, ReturnAssessed
 from shared.events.ids import award_cause
 from shared.events.merges import (
     AcceptMerge,
@@ -32,6 +32,7 @@ from shared.events.merges import (
     TakeInput,
 )
 from shared.events.movements import RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import Account, InvariantError, Status
 from shared.ledger.moving import moved, taken
 from shared.ledger.parcels import Parcel, ParcelKind, ParcelState

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.events.facts import RefusalReason
 from shared.events.merges import (
     InputForwarded,
     MergeDeclined,
@@ -19,6 +18,7 @@ from shared.events.merges import (
     ParcelSettled,
     PartMoved,
 )
+from shared.events.points import RefusalReason
 from shared.ledger.account import InvariantError
 
 ParcelFact = MergeRequested | MergeDeclined | PartMoved | InputForwarded | ParcelSettled

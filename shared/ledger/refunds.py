@@ -7,8 +7,8 @@ with their dates, or with the program's grace where the date is past. Pure.
 from datetime import datetime
 
 from shared.events.commands import CancelRedemption
-from shared.events.facts import RefusalReason
 from shared.events.movements import RedemptionCancelled, RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import Account, Debit, DebitKind, InvariantError
 from shared.ledger.draft import Draft
 from shared.ledger.giving_back import give_back, take_back

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from shared.events import registry
+from shared.events.awards import AwardActivated, ReturnAssessed
 from shared.events.base import POINTS_MAX
 from shared.events.commands import Command
-from shared.events.facts import AwardActivated, RefusalReason, ReturnAssessed
 from shared.events.movements import RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import Account, Lot, Status
 from shared.ledger.covering import Short
 from shared.program.redemption import Refused

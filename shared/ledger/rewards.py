@@ -11,8 +11,8 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.events.base import stock_account
-from shared.events.facts import LotShare, RefusalReason
 from shared.events.movements import RequestRefused
+from shared.events.points import LotShare, RefusalReason
 from shared.events.rewards import (
     CancelReward,
     ConcludeReturn,

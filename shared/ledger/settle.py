@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.events.facts import PointsExpired
 from shared.events.movements import DeficitWrittenOff, HoldLapsed
+from shared.events.points import PointsExpired
 from shared.ledger.account import Account, Debit, Due, Lot
 from shared.ledger.evolve import evolve
 from shared.ledger.holds import lapse

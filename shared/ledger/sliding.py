@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from shared.events.facts import Extension
+from shared.events.awards import Extension
 from shared.events.movements import ExpiryExtended, LotSlid
 from shared.ledger.account import Account, InvariantError, in_utc
 from shared.ledger.draft import Draft

@@ -10,8 +10,8 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.events.base import POINTS_MAX, split_stock
-from shared.events.facts import LotShare, RefusalReason
 from shared.events.movements import GivenBack, LotBack, RequestRefused
+from shared.events.points import LotShare, RefusalReason
 from shared.events.rewards import (
     PutStock,
     ReturnUnit,

@@ -10,9 +10,9 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.events.base import is_reserved, split_account
-from shared.events.facts import LotShare, RefusalReason
 from shared.events.ids import received_lot_id
 from shared.events.movements import RequestRefused
+from shared.events.points import LotShare, RefusalReason
 from shared.events.transfers import (
     LOTS_PER_TRANSFER_MAX,
     ConcludeTransfer,

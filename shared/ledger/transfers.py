@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.events.transfers import PointsSent, TransferReturned, TransferSettled
 from shared.ledger.account import InvariantError
 

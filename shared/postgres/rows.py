@@ -16,16 +16,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from shared.postgres.pool import STATEMENTS_KEPT, available
-from shared.stream.store import (
-    InputMark,
-    Loaded,
-    Lookup,
-    Need,
-    Position,
-    Table,
-    Unstorable,
-    Writes,
-)
+from shared.stream.store import InputMark, Loaded, Lookup, Need, Position, Table, Unstorable, Writes
 
 POSITION_COLUMNS = ", ".join(Position._fields)
 INPUTS = Position._fields.index("inputs")

@@ -9,7 +9,7 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.events.facts import CapReached, Counted
+from shared.events.awards import CapReached, Counted
 from shared.program.conditions import asks_for_visits
 from shared.program.model import Cap, Program
 from shared.program.past import VISITS, ZERO, Counter, Past, period

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.events.facts import Awaits
+from shared.events.awards import Awaits
 from shared.program.model import Program
 from shared.program.validity import Validity
 

@@ -13,9 +13,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple
 
-from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
-from shared.events.bought import Bought, in_normal_form
-from shared.events.facts import (
+from shared.events.awards import (
     Awaits,
     CapReached,
     Counted,
@@ -24,6 +22,8 @@ from shared.events.facts import (
     RuleMissed,
     RuleShare,
 )
+from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
+from shared.events.bought import Bought, in_normal_form
 from shared.events.upstream import Activity, CustomAction, Purchase, Review
 from shared.program import enrolment
 from shared.program.actions import Actions

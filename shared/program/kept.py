@@ -8,8 +8,8 @@ line come back with its money, in proportion. Knows no program and no points.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
 
+from shared.events.awards import LineBack, PointsEarned, ReturnAssessed, ReturnWaiting
 from shared.events.bought import read
-from shared.events.facts import LineBack, PointsEarned, ReturnAssessed, ReturnWaiting
 from shared.events.upstream import Payment, Purchase, PurchaseLine
 
 

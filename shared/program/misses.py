@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from shared.events.facts import RuleMissed
+from shared.events.awards import RuleMissed
 from shared.program.matching import Found
 from shared.program.stages import Base, Share, bits
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Self, assert_never
 
-from shared.events.facts import Counted
+from shared.events.awards import Counted
 from shared.program.rules import Per
 
 DAYS_REMEMBERED_MAX = 4_096

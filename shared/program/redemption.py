@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import gcd, lcm
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.program.model import AboveLimit, CashOffRules
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple, assert_never
 
+from shared.events.awards import CapReached, Counted, EarnedIn
 from shared.events.bought import Bought
-from shared.events.facts import CapReached, Counted, EarnedIn
 from shared.program.caps import Caps
 from shared.program.circumstances import Circumstance
 from shared.program.model import Program, Rounding

@@ -17,8 +17,8 @@ from shared.events.commands import (
     HoldPoints,
     ReleasePoints,
 )
-from shared.events.facts import PointsRedeemed
 from shared.events.movements import HoldCaptured, RequestRefused
+from shared.events.points import PointsRedeemed
 from shared.program.model import Program
 from tests.receipts import BASE
 from tests.shops import Shop, under

@@ -7,7 +7,7 @@ What is decided by a program alone, or by dates alone, has its table in `tests/u
 import pytest
 
 from shared.events.commands import CancelRedemption, HoldPoints
-from shared.events.facts import PointsRedeemed
+from shared.events.points import PointsRedeemed
 from shared.events.rewards import RedeemReward
 from tests.receipts import BASE
 from tests.shops import Shop, under

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from shared.events import facts, registry, upstream
+from shared.events import points, registry, upstream
 from shared.events.base import Upstream
 from tests.contract.goldens import FOLDER, Golden, canonical, faults, load, reachable
 
@@ -260,7 +260,7 @@ def test_own_models_are_strict_and_frozen_in_every_part():
 
 def test_the_order_of_refusal_reasons_is_part_of_the_contract():
     """Precedence is the order of the enumeration: a moved member is a changed contract."""
-    assert json.dumps([reason.value for reason in facts.RefusalReason]) == json.dumps(
+    assert json.dumps([reason.value for reason in points.RefusalReason]) == json.dumps(
         [
             "program_unknown",
             "account_unknown",

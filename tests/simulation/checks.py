@@ -24,14 +24,11 @@ from services.redeem.decide import decide
 from services.redeem.projection import ACCOUNT, DEBIT, DECISION, LOT
 from shared.chain.link import Head, genesis
 from shared.events import registry
+from shared.events.awards import PointsEarned
 from shared.events.base import instant
 from shared.events.commands import Tick
-from shared.events.facts import (
-    InputRejected,
-    Opened,
-    PointsCredited,
-    PointsEarned,
-)
+from shared.events.facts import InputRejected, Opened
+from shared.events.points import PointsCredited
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
 from shared.ledger.account import Account
 from shared.ledger.evolve import evolve

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from shared.events.facts import PointsCredited, PointsExpired, PointsRedeemed
 from shared.events.merges import PartMoved, PartTaken
 from shared.events.movements import (
     Covering,
@@ -18,6 +17,7 @@ from shared.events.movements import (
     PointsHeld,
     RedemptionCancelled,
 )
+from shared.events.points import PointsCredited, PointsExpired, PointsRedeemed
 from shared.events.rewards import (
     RewardCancelled,
     RewardIssued,

@@ -11,15 +11,7 @@ from services.redeem.transfers import TRANSFER
 from shared.chain.link import Head
 from shared.events import quarantine
 from shared.events.facts import Opened
-from shared.events.topics import (
-    ACTIVITY,
-    AWARDS,
-    COMMANDS,
-    LEDGER,
-    PURCHASES,
-    QUARANTINE,
-    Topic,
-)
+from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, PURCHASES, QUARANTINE, Topic
 from shared.events.wire import Source
 from shared.ledger.parcels import ParcelState
 from shared.ledger.transfers import TransferState

@@ -10,12 +10,7 @@ from uuid import UUID
 
 from services.redeem.projection import ACCOUNT
 from shared.events.merges import PartMoved
-from shared.events.transfers import (
-    PointsReceived,
-    PointsSent,
-    TransferReturned,
-    TransferSettled,
-)
+from shared.events.transfers import PointsReceived, PointsSent, TransferReturned, TransferSettled
 from shared.stream.memory import MemoryStore
 from shared.stream.service import Recorded
 from tests.simulation.outside import Violation

@@ -11,9 +11,9 @@ from services.redeem.decide import Input as Message
 from services.redeem.service import Redeem
 from shared.chain.link import Head, Header
 from shared.events import registry
+from shared.events.awards import PointsEarned, ReturnAssessed
 from shared.events.base import millis
 from shared.events.commands import HoldPoints, RedeemPoints
-from shared.events.facts import PointsEarned, ReturnAssessed
 from shared.events.ids import NAMESPACE
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
 from shared.postgres.migrations import STREAM, migrate

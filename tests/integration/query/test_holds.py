@@ -18,7 +18,8 @@ from cli import writes
 from cli.api import ask
 from cli.refusals import Refused
 from cli.writes import Who
-from services.query import answers, outcomes
+from services.query import outcomes
+from services.query.answers.spending import HoldSeen, PendingRequest
 from services.query.problems import ProblemDetails
 from shared.program.policies import Holds
 from shared.settings import Settings
@@ -103,7 +104,7 @@ async def test_the_story_of_a_checkout(shop, earn):
     assert (paid.points, paid.value_minor, paid.status) == (90, 90, "captured")
     await jo.sees(available=60, held=0, redeemed=90, balance=60)
     seen = await shop.get(f"{jo.path}/holds/{made.hold_id}")
-    told = answers.HoldSeen.model_validate(seen.json()).hold
+    told = HoldSeen.model_validate(seen.json()).hold
     assert (told.status, told.points, told.spent) == ("captured", 120, 90)
 
     cancelled = await jo.post(f"redemptions/{made.hold_id}/cancel", "sent back", points=40)
@@ -284,7 +285,7 @@ async def test_what_takes_too_long_gets_a_link_that_answers_as_the_request_would
     async with running(hasty) as api:
         accepted = await Member(api, "hal").post("holds", "a", points=60)
     assert accepted.status_code == 202
-    answers.PendingRequest.model_validate(accepted.json())
+    PendingRequest.model_validate(accepted.json())
     link = accepted.headers["Location"]
 
     async def decided() -> httpx.Response | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.query import answers
+from services.query.answers.accounts import Balances, Entries, Expiries, Lots
 from services.redeem.sweep import DUE
 from shared.events.commands import Tick
 from shared.events.merges import MovedLot, Part, TakePart
@@ -39,7 +39,7 @@ async def test_balances_tell_what_the_member_has_and_the_totals(client, ledger: 
 
     body = await read(client, "jo")
 
-    answers.Balances.model_validate(body)
+    Balances.model_validate(body)
     assert {name: body[name] for name in ("available", "pending", "held", "deficit")} == {
         "available": 120,
         "pending": 7,
@@ -218,7 +218,7 @@ async def test_entries_come_newest_first_in_pages(client, ledger: Ledger):
     cursor: dict[str, str] = {}
     while True:
         page = await read(client, "jo/entries", limit=4, **cursor)
-        answers.Entries.model_validate(page)
+        Entries.model_validate(page)
         seen += page["entries"]
         if page["next"] is None:
             break
@@ -273,7 +273,7 @@ async def test_open_lots_come_in_spending_order_in_pages(client, ledger: Ledger)
     first = await read(client, "jo/lots", limit=3)
     rest = await read(client, "jo/lots", limit=3, cursor=first["next"])
 
-    answers.Lots.model_validate(first)
+    Lots.model_validate(first)
     assert [lot["free"] for lot in first["lots"]] == [3, 4, 2]
     assert [(lot["free"], lot["state"]) for lot in rest["lots"]] == [(1, "active"), (5, "pending")]
     assert rest["next"] is None
@@ -348,7 +348,7 @@ async def test_expiries_are_told_by_date_with_their_running_total(client, ledger
     first = await read(client, "jo/expiries", limit=1)
     rest = await read(client, "jo/expiries", limit=1, cursor=first["next"])
 
-    answers.Expiries.model_validate(first)
+    Expiries.model_validate(first)
     told = [(e["points"], e["pending"], e["total"]) for e in first["expiries"] + rest["expiries"]]
     assert told == [(100, 0, 100), (200, 200, 300)]
     assert datetime.fromisoformat(rest["expiries"][0]["at"]) == later

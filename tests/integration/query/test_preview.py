@@ -6,8 +6,8 @@ import asyncpg
 import httpx
 import pytest
 
-from services.query.answers import Worth
-from shared.events.facts import PointsEarned
+from services.query.answers.programs import Worth
+from shared.events.awards import PointsEarned
 from shared.postgres.migrations import STREAM, migrate
 from shared.program.model import Program
 from tests.earnings import Earnings

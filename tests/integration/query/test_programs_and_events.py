@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 
-from services.query import answers
+from services.query.answers.programs import ProgramList, ProgramVersion, PublishedVersion, Worth
 from services.query.limits import EVENTS_MAX
 from shared.events import registry
 from shared.events.topics import PURCHASES, REFERRALS, REVIEWS, Topic
@@ -41,7 +41,7 @@ async def shop(api: httpx.AsyncClient) -> httpx.AsyncClient:
     """The API with the program published."""
     published = await api.put(f"{VERSIONS}/1", json=DOCUMENT)
     assert published.status_code == 201, published.text
-    answers.PublishedVersion.model_validate(published.json())
+    PublishedVersion.model_validate(published.json())
     return api
 
 
@@ -68,8 +68,8 @@ async def test_what_is_published_is_seen_by_other_processes(shop, installed):
         document = (await other.get(f"{VERSIONS}/5")).json()
         missing = await other.get(f"{VERSIONS}/6")
         nowhere = await other.get("/v1/programs/nowhere")
-    answers.ProgramList.model_validate(listed)
-    answers.ProgramVersion.model_validate(document)
+    ProgramList.model_validate(listed)
+    ProgramVersion.model_validate(document)
     assert one in listed["programs"]
     assert [(v["version"], v["in_force"]) for v in one["versions"]] == [(1, True), (5, False)]
     assert document["document"]["effective_from"] == "2090-01-01"
@@ -111,7 +111,7 @@ async def test_a_preview_is_what_the_award_would_be(shop):
     body = {name: PURCHASE[name] for name in ("lines", "occurred_at", "store", "brand", "currency")}
     response = await shop.post("/v1/programs/shop/members/new/preview", json=body)
     assert response.status_code == 200, response.text
-    worth = answers.Worth.model_validate(response.json())
+    worth = Worth.model_validate(response.json())
     expected = award(SHOP, Purchase.model_validate(PURCHASE))
     assert isinstance(expected, Award)
     assert (worth.points, worth.basis_minor) == (expected.points, expected.basis_minor)

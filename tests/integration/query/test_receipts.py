@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.query.receipts import EXAMPLE, Receipt
-from shared.events.facts import PointsEarned
+from shared.events.awards import PointsEarned
 from shared.events.upstream import Activity
 from shared.postgres.migrations import STREAM, migrate
 from shared.program.model import Program

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.query import answers
+from services.query.answers.spending import PendingRedemption, RedemptionMade
 from services.query.problems import ProblemDetails
 from shared.chain.link import genesis
 from shared.events.ids import award_cause
@@ -102,7 +102,7 @@ async def test_a_redemption_is_answered_after_the_fold(shop, earn):
     response = await redeem(shop, "jo", 120, "a")
 
     assert response.status_code == 200, response.text
-    body = answers.RedemptionMade.model_validate(response.json())
+    body = RedemptionMade.model_validate(response.json())
     assert (body.points, body.value_minor, body.money, body.balance) == (120, 120, "USD", 30)
     assert [share.points for share in body.allocation] == [100, 20]
     token = {"Tessera-Token": body.token}
@@ -231,7 +231,7 @@ async def test_what_takes_too_long_gets_a_link_that_answers_as_the_request_would
         accepted = await redeem(api, "gus", 60, "a")
         other_body = await redeem(api, "gus", 61, "a")
     assert accepted.status_code == 202
-    answers.PendingRedemption.model_validate(accepted.json())
+    PendingRedemption.model_validate(accepted.json())
     link = accepted.headers["Location"]
     assert link == accepted.json()["status_url"]
 

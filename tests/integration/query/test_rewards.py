@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import answers, outcomes
+from services.query import outcomes
+from services.query.answers.rewards import ClaimSeen, StockedReward
 from services.redeem.courier import courier
 from shared.settings import Settings
 from tests.api import running
@@ -85,9 +86,9 @@ async def check(
         status = await api.get(f"{path}/{answer.json()['request_id']}")
         assert status.status_code == answer.status_code
         if issued:
-            answers.ClaimSeen.model_validate_json(status.content)
+            ClaimSeen.model_validate_json(status.content)
         balance = (await api.get(path.removesuffix("/rewards"))).json()
         assert (balance["held"], balance["available"]) == (0, 0 if issued else PRICE)
     stock = (await api.get(f"/v1/programs/shop/rewards/mug-{steps}")).json()
-    answers.StockedReward.model_validate(stock)
+    StockedReward.model_validate(stock)
     assert (stock["in_stock"], stock["taken"]) == (0, 1)

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import answers, outcomes
+from services.query import outcomes
+from services.query.answers.moves import TransferSeen
 from services.redeem.courier import courier
 from shared.program.policies import Transfers
 from shared.settings import Settings
@@ -72,5 +73,5 @@ async def check(
     assert (made.status, made.to, made.points) == ("received", gift["to"], GIFT)
     assert (await write(api, path, "gift", gift)).content == given.content
     seen = await api.get(f"{path}/{made.request_id}")
-    transfer = answers.TransferSeen.model_validate_json(seen.content).transfer
+    transfer = TransferSeen.model_validate_json(seen.content).transfer
     assert (transfer.status, transfer.transfer_id) == ("received", made.request_id)

@@ -15,7 +15,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.query import answers, outcomes
+from services.query import outcomes
+from services.query.answers.accounts import Balances
+from services.query.answers.moves import MergeSeen
 from shared.ledger.moving import UNITS_PER_PART
 from tests.command import assert_verified, tessera
 from tests.integration.system.system import System, running_system
@@ -58,9 +60,9 @@ async def test_what_was_in_both_is_in_one_at_once(system: System) -> None:
     assert (await system.balance("1"))["available"] == both
     merged = await system.balance("0")
     assert (merged["available"], merged["earned"]) == (0, 0)
-    assert answers.Balances.model_validate(merged).merged_into == "1"
+    assert Balances.model_validate(merged).merged_into == "1"
     seen = await system.client.get(f"/v1/programs/shop/members/0/merges/{made.merge_id}")
-    assert answers.MergeSeen.model_validate_json(seen.content).merge.status == "done"
+    assert MergeSeen.model_validate_json(seen.content).merge.status == "done"
     told_parts = (await system.client.get("/v1/programs/shop/members/1/entries")).json()
     in_parts = [entry["detail"].get("part", {}) for entry in told_parts["entries"]]
     assert sum(part.get("lots", 0) for part in in_parts) == LOTS_IN_PARTS + 20

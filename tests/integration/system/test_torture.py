@@ -15,7 +15,7 @@ from cli.torture.command import PROGRAM
 from cli.torture.driver import Driver
 from cli.torture.found import Checked
 from cli.torture.journal import Answer, Channel, Journal
-from services.query import answers
+from services.query.answers.moves import TransferSeen
 from tests.command import tessera
 from tests.integration.system.system import System, running_system
 
@@ -87,7 +87,7 @@ async def rest() -> AsyncIterator[Rest]:
 async def test_what_was_given_before_a_merge_is_told_by_who_has_it_now(rest: Rest):
     given = rest.journal.answers["saver5", "given before"].told["request_id"]
     link = f"/v1/programs/bank/members/saver5/transfers/{given}"
-    seen = answers.TransferSeen.model_validate_json((await rest.system.client.get(link)).content)
+    seen = TransferSeen.model_validate_json((await rest.system.client.get(link)).content)
     assert (seen.member, seen.transfer.status) == ("saver6", "received")
 
 

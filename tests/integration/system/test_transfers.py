@@ -15,7 +15,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.query import answers, outcomes
+from services.query import outcomes
+from services.query.answers.moves import TransferSeen
 from tests.command import assert_verified, tessera
 from tests.integration.system.system import System, running_system
 
@@ -70,7 +71,7 @@ async def test_a_key_is_one_transfer_and_its_answer_the_same_bytes(system: Syste
     assert (made.status, made.to, made.points) == ("received", "2", 5)
     assert (await give(system, "1", "3", 5, "same")).status_code == 422
     seen = await system.client.get(f"/v1/programs/shop/members/1/transfers/{made.transfer_id}")
-    assert answers.TransferSeen.model_validate_json(seen.content).transfer.status == "received"
+    assert TransferSeen.model_validate_json(seen.content).transfer.status == "received"
     nobody = await system.client.get(f"/v1/programs/shop/members/2/transfers/{made.transfer_id}")
     assert (nobody.status_code, nobody.json()["code"]) == (404, "transfer_unknown")
 

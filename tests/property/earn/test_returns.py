@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.facts import ReturnRefused
+from shared.events.awards import ReturnRefused
 from shared.events.upstream import Activity, Purchase
 from shared.program.model import Program
 from tests.earnings import Earnings, returned, void

@@ -24,31 +24,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.redeem.decide import decide
+from shared.events.awards import PointsEarned
 from shared.events.commands import RedeemPoints
-from shared.events.facts import (
-    PointsCredited,
-    PointsEarned,
-    PointsRedeemed,
-    RedemptionRefused,
-    RefusalReason,
-)
+from shared.events.points import PointsCredited, PointsRedeemed, RedemptionRefused, RefusalReason
 from shared.ledger.account import NEVER, Account, Debit, Due, Lot, changes
 from shared.ledger.evolve import evolve
-from tests.stories import (
-    PLAIN,
-    START,
-    Step,
-    Story,
-    at,
-    body_hash,
-    earned,
-    fold,
-    over_the_wire,
-    owing,
-    program,
-    redeem,
-    tick,
-)
+from tests.stories.setting import PLAIN, START, at, program
+from tests.stories.steps import Step, earned, redeem, tick
+from tests.stories.telling import Story, body_hash, fold, over_the_wire, owing
 
 DAYS = 30
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.events.facts import PointsCredited, PointsRedeemed
+from shared.events.points import PointsCredited, PointsRedeemed
 from shared.ledger.account import Status
 from tests.worlds import DAY, World, coffee
 

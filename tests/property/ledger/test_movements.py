@@ -27,7 +27,6 @@ from services.redeem.projection import LOOKUPS, TABLES
 from services.redeem.service import Redeem
 from shared.events import registry
 from shared.events.base import millis
-from shared.events.facts import PointsRedeemed
 from shared.events.movements import (
     HoldCaptured,
     HoldLapsed,
@@ -35,17 +34,17 @@ from shared.events.movements import (
     PointsHeld,
     RedemptionCancelled,
 )
+from shared.events.points import PointsRedeemed
 from shared.ledger.account import Account, DebitKind
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.memory import MemoryStore
 from shared.stream.service import Decision, Input, Recorded
 from shared.stream.store import Lookup, Need, Position
-from tests.stories import (
+from tests.stories.setting import at, named, program, redemption
+from tests.stories.steps import (
     Step,
-    Story,
     adjust,
-    at,
     cancel,
     cancel_award,
     capture,
@@ -53,20 +52,17 @@ from tests.stories import (
     delivered,
     earned,
     extend,
-    fold,
     give,
     given_by_friend,
     hold,
-    named,
     not_taken,
-    program,
     redeem,
-    redemption,
     reinstate,
     release,
     returned,
     tick,
 )
+from tests.stories.telling import Story, fold
 
 untimed = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 HOLDS = {"longest": "168h", "open_most": 3}

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from services.earn.decide import decide
 from shared.events.activity import PurchaseRecorded
+from shared.events.awards import PointsEarned
 from shared.events.bought import in_normal_form
-from shared.events.facts import PointsEarned
 from shared.events.ids import activity_cause
 from shared.events.upstream import Purchase, PurchaseLine
 from shared.program.earning import Award

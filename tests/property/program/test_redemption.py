@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.program.model import AboveLimit, CashOffRules
 from shared.program.redemption import CashOff, Refused, cash_off, smallest
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.earn.activations import activated
 from shared.events.activity import CustomActionRecorded
-from shared.events.facts import ActivityRefused
+from shared.events.awards import ActivityRefused
 from shared.events.ids import activity_cause
 from tests.receipts import BASE, program
 from tests.shops import Shop

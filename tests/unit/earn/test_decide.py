@@ -15,9 +15,9 @@ from shared.events.activity import (
     ReturnRecorded,
     ReviewRecorded,
 )
+from shared.events.awards import ActivityRefused, PointsEarned, RuleMissed, RuleShare
 from shared.events.base import AMOUNT_MINOR_MAX
 from shared.events.bought import in_normal_form
-from shared.events.facts import ActivityRefused, PointsEarned, RuleMissed, RuleShare
 from shared.events.ids import activity_cause, part_id
 from shared.events.upstream import CustomAction, Purchase, Referral, Return, Review
 from shared.program.model import Program

@@ -6,7 +6,7 @@ from uuid import uuid5
 import pytest
 
 from services.earn.receipts import ReceiptRow, Receipts, receipt_of
-from shared.events.facts import ReturnAssessed, ReturnRefused, ReturnWaiting
+from shared.events.awards import ReturnAssessed, ReturnRefused, ReturnWaiting
 from shared.events.ids import NAMESPACE
 from shared.events.registry import encode
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from services.earn.returns import RETURNS_MAX
-from shared.events.facts import (
+from shared.events.awards import (
     ActivityRefused,
     PointsEarned,
     ReturnAssessed,

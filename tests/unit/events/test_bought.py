@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from services.earn.decide import decide
 from shared.events import registry
 from shared.events.activity import PurchaseRecorded
+from shared.events.awards import PointsEarned
 from shared.events.base import AMOUNT_MINOR_MAX, ID_LENGTH_MAX, QUANTITY_MAX, LineKind
 from shared.events.bought import Bought, Line, in_normal_form, read, written
-from shared.events.facts import PointsEarned
 from shared.events.ids import activity_cause
 from shared.events.upstream import Purchase, PurchaseLine
 from shared.program.kept import purchase

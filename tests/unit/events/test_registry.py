@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import facts, registry
+from shared.events import awards, points, registry
 from shared.events.base import POINTS_MAX, instant
 
 LOT = UUID("5b4b64a6-6d8c-5d3e-8b39-0a0f2a8e2c11")
 AT = instant(1_773_525_900_000)
 INSTANTS = st.integers(0, 4_000_000_000_000).map(instant)
 CREDITS = st.builds(
-    facts.PointsCredited,
+    points.PointsCredited,
     account=st.just("grocer:1043"),
     lot_id=st.uuids(),
     brand=st.sampled_from(["grocer", "Größe", "日本"]),
@@ -23,7 +23,7 @@ CREDITS = st.builds(
     active_from=INSTANTS,
     expires_at=st.none() | INSTANTS,
     covers=st.lists(
-        st.builds(facts.DebitShare, debit_id=st.uuids(), points=st.integers(0, POINTS_MAX)),
+        st.builds(points.DebitShare, debit_id=st.uuids(), points=st.integers(0, POINTS_MAX)),
         max_size=3,
     ).map(tuple),
     expired=st.integers(0, POINTS_MAX),
@@ -48,20 +48,20 @@ def test_defaults_stay_off_the_wire_whether_named_or_not():
         "occurred_at": AT,
         "active_from": AT,
     }
-    plain = facts.PointsCredited.model_validate(credit)
-    named = facts.PointsCredited.model_validate({**credit, "expired": 0, "covers": ()})
+    plain = points.PointsCredited.model_validate(credit)
+    named = points.PointsCredited.model_validate({**credit, "expired": 0, "covers": ()})
     assert registry.encode(plain) == registry.encode(named)
     assert b"expired" not in registry.encode(plain)
 
 
 def test_numbers_are_written_out_in_full():
-    expired = facts.PointsExpired(account="g:1", lot_id=LOT, points=POINTS_MAX, expires_at=AT)
+    expired = points.PointsExpired(account="g:1", lot_id=LOT, points=POINTS_MAX, expires_at=AT)
     assert b'"points":1000000000000' in registry.encode(expired)
 
 
 @pytest.mark.parametrize("exact", ["0", "10", "349/100", "1/3"])
 def test_exact_points_are_fractions(exact):
-    share = facts.RuleShare(rule="base", basis_minor=349, rate="1/100", exact=exact)
+    share = awards.RuleShare(rule="base", basis_minor=349, rate="1/100", exact=exact)
     assert share.exact == exact
 
 
@@ -70,7 +70,7 @@ def test_exact_points_are_fractions(exact):
 )
 def test_anything_else_is_no_exact_number(exact):
     with pytest.raises(ValueError, match="exact"):
-        facts.RuleShare(rule="base", basis_minor=349, rate="1/100", exact=exact)
+        awards.RuleShare(rule="base", basis_minor=349, rate="1/100", exact=exact)
 
 
 @pytest.mark.parametrize("version", ["true", "1.0", '"1"', "0", "null"])

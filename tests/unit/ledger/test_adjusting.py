@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.ledger.reading import balances
-from tests.stories import Story, adjust, at, earned, given, program
+from tests.stories.setting import at, program
+from tests.stories.steps import adjust, earned
+from tests.stories.telling import Story, given
 
 LIMITED = {"most": 100, "operators": {"ann": 50}}
 

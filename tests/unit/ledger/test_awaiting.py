@@ -2,32 +2,29 @@
 
 import pytest
 
-from shared.events.facts import Awaits, RefusalReason
+from shared.events.awards import Awaits
 from shared.events.movements import AwardConfirmed
+from shared.events.points import RefusalReason
 from shared.ledger.account import InvariantError
 from shared.ledger.evolve import evolve
-from tests.stories import (
-    ACCOUNT,
+from tests.stories.facts import credited, expired
+from tests.stories.setting import ACCOUNT, at, named, program
+from tests.stories.steps import (
     Step,
-    at,
     cancel,
     cancel_award,
     confirm,
-    credited,
     delivered,
     earned,
-    expired,
     extend,
-    given,
     hold,
-    named,
-    program,
     redeem,
     reinstate,
     release,
     returned,
     tick,
 )
+from tests.stories.telling import given
 
 WAITING = earned(100, active=30, expires=365, awaits=True)
 """Until day 30; then gone, or good until day 365."""

@@ -5,9 +5,10 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from shared.events.facts import PointsCredited, RefusalReason
 from shared.events.movements import PointsClawedBack
-from tests.stories import Step, Story, adjust, earned, given, hold, redeem, returned
+from shared.events.points import PointsCredited, RefusalReason
+from tests.stories.steps import Step, adjust, earned, hold, redeem, returned
+from tests.stories.telling import Story, given
 
 
 def granted(story: Story) -> tuple[int, int | None]:

@@ -4,27 +4,23 @@ from datetime import timedelta
 
 import pytest
 
-from shared.events.facts import RefusalReason
 from shared.events.movements import HoldReleased, PointsClawedBack, PointsHeld
+from shared.events.points import RefusalReason
 from shared.ledger.account import HoldState
 from shared.ledger.covering import covering_order
-from tests.stories import (
-    START,
+from tests.stories.setting import START, at, named, program, redemption
+from tests.stories.steps import (
     WHO,
-    at,
     cancel_award,
     capture,
     earned,
     give,
-    given,
     hold,
-    named,
-    program,
     redeem,
-    redemption,
     release,
     returned,
 )
+from tests.stories.telling import given
 
 GIVING = program(transfers={"minimum": 1})
 IN_CENTS = program(points=100, minor=3)

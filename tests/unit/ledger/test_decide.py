@@ -6,28 +6,16 @@ import pytest
 
 from shared.events import registry
 from shared.events.base import POINTS_MAX
-from shared.events.facts import PointsRedeemed, RedemptionRefused, RefusalReason
+from shared.events.points import PointsRedeemed, RedemptionRefused, RefusalReason
 from shared.events.topics import RECORD_BYTES_MAX
 from shared.ledger.account import Account, Due, Lot, Status
 from shared.ledger.covering import LOTS_PER_DEBIT_MAX, Short, allocate
 from shared.ledger.decide import credit
 from shared.program.model import Program
-from tests.stories import (
-    ACCOUNT,
-    PLAIN,
-    START,
-    Story,
-    credited,
-    earned,
-    given,
-    named,
-    owing,
-    program,
-    redeem,
-    redeemed,
-    redemption,
-    refused,
-)
+from tests.stories.facts import credited, redeemed, refused
+from tests.stories.setting import ACCOUNT, PLAIN, START, named, program, redemption
+from tests.stories.steps import earned, redeem
+from tests.stories.telling import Story, given, owing
 
 HALF = program(minimum=500, max_share="50%", above_limit="clip")
 STEPS = program(minimum=100, multiple=100, cap=99_999, above_limit="clip")

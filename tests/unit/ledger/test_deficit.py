@@ -5,19 +5,12 @@ Deficits come from returns, which are decided elsewhere; here an account begins 
 
 import pytest
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.ledger.account import Due
-from tests.stories import (
-    at,
-    credited,
-    earned,
-    owing,
-    redeem,
-    redeemed,
-    redemption,
-    refused,
-    tick,
-)
+from tests.stories.facts import credited, redeemed, refused
+from tests.stories.setting import at, redemption
+from tests.stories.steps import earned, redeem, tick
+from tests.stories.telling import owing
 
 CARRIED = None
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.ledger.account import (
     Account,
     Debit,
@@ -18,22 +18,10 @@ from shared.ledger.account import (
     opened,
 )
 from shared.ledger.evolve import LedgerFact, evolve
-from tests.stories import (
-    ACCOUNT,
-    START,
-    at,
-    credited,
-    earned,
-    expired,
-    fold,
-    given,
-    named,
-    owing,
-    redeem,
-    redeemed,
-    redemption,
-    refused,
-)
+from tests.stories.facts import credited, expired, redeemed, refused
+from tests.stories.setting import ACCOUNT, START, at, named, redemption
+from tests.stories.steps import earned, redeem
+from tests.stories.telling import fold, given, owing
 
 INSUFFICIENT = refused(RefusalReason.INSUFFICIENT_POINTS, 5, available=0, missing=5)
 UNKNOWN = refused(RefusalReason.ACCOUNT_UNKNOWN, 5)

@@ -3,7 +3,9 @@
 import pytest
 
 from shared.events.movements import RedemptionCancelled
-from tests.stories import cancel, earned, given, program, redeem, returned, tick
+from tests.stories.setting import program
+from tests.stories.steps import cancel, earned, redeem, returned, tick
+from tests.stories.telling import given
 
 WRITTEN_OFF = program(
     holds={"longest": "1h"}, returns={"deficit": "written_off", "write_off_after": "30D"}

@@ -2,21 +2,12 @@
 
 import pytest
 
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.ledger.reading import expiries
-from tests.stories import (
-    START,
-    at,
-    credited,
-    earned,
-    expired,
-    given,
-    redeem,
-    redeemed,
-    redemption,
-    refused,
-    tick,
-)
+from tests.stories.facts import credited, expired, redeemed, refused
+from tests.stories.setting import START, at, redemption
+from tests.stories.steps import earned, redeem, tick
+from tests.stories.telling import given
 
 
 def test_l1_what_is_spent_is_gone():

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared.events.facts import RefusalReason
 from shared.events.merges import MergeAccepted
 from shared.events.movements import RequestRefused
+from shared.events.points import RefusalReason
 from shared.events.rewards import RewardReserved
 from shared.ledger.claims import ClaimState
 from tests.rewards import Rewards, coffee, reward

@@ -2,17 +2,9 @@
 
 import pytest
 
+from shared.events.awards import LineBack, PointsEarned, ReturnAssessed, RuleShare
 from shared.events.base import account_key
 from shared.events.commands import HoldPoints
-from shared.events.facts import (
-    LineBack,
-    PointsCredited,
-    PointsEarned,
-    PointsRedeemed,
-    RefusalReason,
-    ReturnAssessed,
-    RuleShare,
-)
 from shared.events.merges import (
     ConcludeMerge,
     InputForwarded,
@@ -32,10 +24,11 @@ from shared.events.movements import (
     RedemptionCancelled,
     RequestRefused,
 )
+from shared.events.points import PointsCredited, PointsRedeemed, RefusalReason
 from shared.ledger.account import InvariantError, Status
 from shared.ledger.evolve import evolve
 from shared.ledger.merging import inner
-from tests.stories import named
+from tests.stories.setting import named
 from tests.worlds import DAY, PROGRAM, START, World, coffee
 
 UNTIL = START + 30 * DAY

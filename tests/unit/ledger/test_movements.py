@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.events.facts import RefusalReason
 from shared.events.movements import (
     HoldCaptured,
     LotReinstated,
@@ -14,15 +13,14 @@ from shared.events.movements import (
     PointsHeld,
     RequestRefused,
 )
+from shared.events.points import RefusalReason
 from shared.ledger.account import DebitKind, Due, HoldState, InvariantError, Status
 from shared.ledger.evolve import evolve
 from shared.program.model import Program
-from tests.stories import (
-    PLAIN,
+from tests.stories.setting import PLAIN, at, named, program, redemption
+from tests.stories.steps import (
     Step,
-    Story,
     adjust,
-    at,
     cancel,
     cancel_award,
     capture,
@@ -30,18 +28,15 @@ from tests.stories import (
     earned,
     extend,
     give,
-    given,
     given_by_friend,
     hold,
-    named,
-    program,
     redeem,
-    redemption,
     reinstate,
     release,
     returned,
     tick,
 )
+from tests.stories.telling import Story, given
 
 IN_CENTS = program(points=100, minor=3)
 STRICT = program(minimum=50, multiple=20, cap=160, holds={"open_most": 1, "longest": "1h"})

@@ -15,7 +15,8 @@ from shared.ledger.evolve import evolve
 from shared.ledger.moving import UNITS_PER_PART, parts_of
 from tests import rewards
 from tests.rewards import Rewards, reward
-from tests.stories import loaded_otherwise, named
+from tests.stories.setting import named
+from tests.stories.telling import loaded_otherwise
 from tests.worlds import DAY, START, World, coffee
 
 UNTIL = START + 30 * DAY

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from shared.events.base import POINTS_MAX, account_key, stock_account
-from shared.events.facts import RefusalReason
 from shared.events.ids import command_cause
 from shared.events.movements import GivenBack, LotBack, RequestRefused
+from shared.events.points import RefusalReason
 from shared.events.rewards import (
     ConcludeReturn,
     ConcludeReward,
@@ -34,7 +34,7 @@ from shared.ledger.evolve import evolve
 from shared.ledger.rewards import made_code
 from shared.program.rewards import REWARDS_MAX
 from tests.rewards import Rewards, coffee, reward
-from tests.stories import named, redemption
+from tests.stories.setting import named, redemption
 from tests.worlds import DAY, PROGRAM, START
 
 COUNTED: dict[str, Any] = {"stock": "counted"}

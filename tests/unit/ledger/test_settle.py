@@ -7,19 +7,9 @@ import pytest
 from shared.events.movements import DeficitWrittenOff, HoldLapsed
 from shared.ledger.account import Account
 from shared.ledger.settle import Settlement, settle
-from tests.stories import (
-    Step,
-    Story,
-    at,
-    earned,
-    hold,
-    loaded_otherwise,
-    named,
-    program,
-    redeem,
-    redemption,
-    returned,
-)
+from tests.stories.setting import at, named, program, redemption
+from tests.stories.steps import Step, earned, hold, redeem, returned
+from tests.stories.telling import Story, loaded_otherwise
 
 NAMES = ("d", "b", "e", "a", "c")
 """In the order in which they were made, which is not that of their ids."""

@@ -24,7 +24,7 @@ from shared.ledger.parcels import ParcelState, parcels_after
 from shared.ledger.shelf import Shelf
 from shared.ledger.transfers import TransferState
 from tests.rewards import Rewards, coffee, reward
-from tests.stories import named
+from tests.stories.setting import named
 from tests.worlds import START
 
 STOCK, POOL = "coffee:~reward~cup", {"stock": "counted", "codes": "pool"}

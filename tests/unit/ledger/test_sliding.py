@@ -4,31 +4,15 @@ from typing import Any
 
 import pytest
 
-from shared.events.facts import RefusalReason
 from shared.events.movements import ExpiryExtended, HoldCaptured, LotSlid
+from shared.events.points import RefusalReason
 from shared.ledger import sliding
 from shared.ledger.account import InvariantError
 from shared.ledger.evolve import evolve
-from tests.stories import (
-    ACCOUNT,
-    Step,
-    Story,
-    adjust,
-    at,
-    capture,
-    credited,
-    earned,
-    fold,
-    given,
-    hold,
-    named,
-    program,
-    redeem,
-    redeemed,
-    redemption,
-    refused,
-    returned,
-)
+from tests.stories.facts import credited, redeemed, refused
+from tests.stories.setting import ACCOUNT, at, named, program, redemption
+from tests.stories.steps import Step, adjust, capture, earned, hold, redeem, returned
+from tests.stories.telling import Story, fold, given
 
 SLIDING = program(expiry={"after": "30D", "extended_by": ["redemption"]})
 

@@ -3,20 +3,9 @@
 import pytest
 
 from shared.ledger.stored import account_of, account_row, debit_of, debit_row, lots_named
-from tests.stories import (
-    Story,
-    adjust,
-    at,
-    cancel,
-    capture,
-    earned,
-    given,
-    hold,
-    named,
-    program,
-    redeem,
-    returned,
-)
+from tests.stories.setting import at, named, program
+from tests.stories.steps import adjust, cancel, capture, earned, hold, redeem, returned
+from tests.stories.telling import Story, given
 
 LATER = program(
     holds={"longest": "1h"}, returns={"deficit": "written_off", "write_off_after": "30D"}

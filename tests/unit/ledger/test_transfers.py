@@ -11,9 +11,10 @@ import pytest
 
 from services.redeem.errands import outcome_letter
 from shared.events.base import account_key
-from shared.events.facts import InputRejected, RefusalReason
+from shared.events.facts import InputRejected
 from shared.events.ids import command_cause
 from shared.events.movements import GivenBack, LotBack, RequestRefused
+from shared.events.points import RefusalReason
 from shared.events.transfers import (
     LOTS_PER_TRANSFER_MAX,
     ConcludeTransfer,
@@ -27,7 +28,7 @@ from shared.events.transfers import (
 from shared.ledger.account import InvariantError, Lot, Status
 from shared.ledger.evolve import evolve
 from shared.ledger.transfers import TransferState, transfer_after
-from tests.stories import named
+from tests.stories.setting import named
 from tests.worlds import DAY, PROGRAM, START, World, coffee
 
 UNTIL = START + 30 * DAY

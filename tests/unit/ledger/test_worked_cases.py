@@ -11,31 +11,28 @@ from typing import NamedTuple
 
 import pytest
 
-from shared.events.facts import RefusalReason
 from shared.events.movements import PointsClawedBack, PointsHeld, RequestRefused
+from shared.events.points import RefusalReason
 from shared.ledger.account import Status
 from shared.ledger.settle import settled
-from tests.stories import (
+from tests.stories.setting import at, named, program
+from tests.stories.steps import (
     Step,
-    Story,
     adjust,
-    at,
     cancel,
     cancel_award,
     capture,
     earned,
-    fold,
     give,
     given_by_friend,
     hold,
-    named,
-    program,
     redeem,
     reinstate,
     release,
     returned,
     tick,
 )
+from tests.stories.telling import Story, fold
 from tests.worlds import World, coffee
 
 HOLDS = {"longest": "672h"}

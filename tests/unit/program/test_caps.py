@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.facts import CapReached, Counted
+from shared.events.awards import CapReached, Counted
 from shared.program.earning import Award, award, counters
 from shared.program.model import Program
 from shared.program.past import Counter, Past

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.facts import Awaits
+from shared.events.awards import Awaits
 from shared.program.earning import Award, OutOfRange, award
 from tests.receipts import BASE, earned, program, receipt
 from tests.strategies.programs import programs, receipts

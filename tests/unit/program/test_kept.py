@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.facts import ReturnWaiting
+from shared.events.awards import ReturnWaiting
 from shared.events.upstream import Purchase
 from shared.program.kept import (
     CameBack,

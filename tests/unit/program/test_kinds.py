@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.facts import RuleShare
+from shared.events.awards import RuleShare
 from shared.events.upstream import CustomAction, Purchase, Review
 from shared.program.earning import Award, Rewarded, award, rewards
 from shared.program.misses import MISSES_TOLD_MAX

@@ -12,7 +12,7 @@ from shared.program.durations import read_duration
 from shared.program.model import Program
 from shared.program.policies import Adjustments, Deficit, Holds, Returns, Transfers
 from tests.simulation.program import SHOP
-from tests.stories import PLAIN
+from tests.stories.setting import PLAIN
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.events.base import AMOUNT_MINOR_MAX, POINTS_MAX
-from shared.events.facts import RefusalReason
+from shared.events.points import RefusalReason
 from shared.program.model import CashOffRules
 from shared.program.redemption import CashOff, Refused, cash_off, smallest
 

@@ -8,19 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from services.query.answers import RedemptionMade
+from services.query.answers.spending import RedemptionMade
 from services.query.arrivals import Decided
 from services.query.problems import KINDS, Code, ProblemDetails
 from services.query.redemptions import answer
 from services.query.tokens import HEADER, Token
 from shared.events import registry
-from shared.events.facts import (
-    InputRejected,
-    LotShare,
-    PointsRedeemed,
-    RedemptionRefused,
-    RefusalReason,
-)
+from shared.events.facts import InputRejected
+from shared.events.points import LotShare, PointsRedeemed, RedemptionRefused, RefusalReason
 
 ID = UUID(int=7)
 ACCOUNT = "shop:jo: 1"

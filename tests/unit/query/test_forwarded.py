@@ -6,9 +6,9 @@ from uuid import UUID
 from services.query.arrivals import Decided
 from services.query.forwarded import followed
 from shared.events import registry
-from shared.events.facts import RedemptionRefused, RefusalReason
 from shared.events.ids import delivery_cause
 from shared.events.merges import InputForwarded
+from shared.events.points import RedemptionRefused, RefusalReason
 
 JO, FLO, MAX = "shop:jo", "shop:flo", "shop:max"
 ASKED = UUID(int=7)

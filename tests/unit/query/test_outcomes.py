@@ -19,7 +19,7 @@ from shared.events.commands import (
     RedeemPoints,
     ReinstateLot,
 )
-from shared.events.facts import InputRejected, PointsRedeemed, RedemptionRefused, RefusalReason
+from shared.events.facts import InputRejected
 from shared.events.movements import (
     AwardConfirmed,
     LotExtended,
@@ -28,6 +28,7 @@ from shared.events.movements import (
     PointsHeld,
     RequestRefused,
 )
+from shared.events.points import PointsRedeemed, RedemptionRefused, RefusalReason
 from shared.events.rewards import CancelReward, FulfilReward, RewardCancelled, RewardFulfilled
 
 ACCOUNT = "shop:ann"

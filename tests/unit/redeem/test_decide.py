@@ -8,32 +8,16 @@ from uuid import UUID
 import pytest
 
 from services.redeem.decide import decide
-from shared.events.facts import Awaits, DatedPoints, PointsCredited, RefusalReason
+from shared.events.awards import Awaits, DatedPoints
 from shared.events.ids import award_cause, expiry_cause
 from shared.events.movements import AwardConfirmed, ExpiryExtended, HoldLapsed
+from shared.events.points import PointsCredited, RefusalReason
 from shared.ledger.evolve import evolve
 from shared.program.model import Program
-from tests.stories import (
-    ACCOUNT,
-    PLAIN,
-    START,
-    Step,
-    Story,
-    at,
-    credited,
-    delivered,
-    earned,
-    expired,
-    given,
-    hold,
-    named,
-    program,
-    redeem,
-    redeemed,
-    refused,
-    returned,
-    tick,
-)
+from tests.stories.facts import credited, expired, redeemed, refused
+from tests.stories.setting import ACCOUNT, PLAIN, START, at, named, program
+from tests.stories.steps import Step, delivered, earned, hold, redeem, returned, tick
+from tests.stories.telling import Story, given
 
 
 def test_dates_come_first_each_with_its_own_cause():

@@ -5,12 +5,13 @@ from pydantic import BaseModel
 
 from services.redeem.deliveries import outcome_of_parcel
 from services.redeem.errands import letter, stock_cause
-from shared.events.facts import InputRejected, RefusalReason
+from shared.events.facts import InputRejected
 from shared.events.merges import ConcludeMerge, SettleParcel
+from shared.events.points import RefusalReason
 from shared.events.rewards import ConcludeReward, UnitRefused
 from shared.ledger.parcels import Parcel, ParcelKind
 from tests.rewards import Rewards, coffee, reward
-from tests.stories import named
+from tests.stories.setting import named
 from tests.worlds import DAY, START, World
 from tests.worlds import coffee as plain
 

@@ -6,7 +6,7 @@ from services.redeem.projection import ACCOUNTS, Accounts
 from services.redeem.rewards import CLAIMS
 from shared.ledger.claims import Claim, ClaimState
 from shared.ledger.stored import AccountRow
-from tests.stories import START, named
+from tests.stories.setting import START, named
 
 JO = AccountRow("shop:jo", "active", 1, START, *(0,) * 13)
 

@@ -7,9 +7,9 @@ import pytest
 
 from cli.verify.merges import Merges, lots_sent_on
 from cli.verify.report import Check, Report
-from shared.events.facts import PointsCredited
 from shared.events.merges import InputForwarded, MovedLot, Part, PartMoved, PartTaken
-from tests.stories import START
+from shared.events.points import PointsCredited
+from tests.stories.setting import START
 
 JO, FLO = "shop:jo", "shop:flo"
 LOT: dict[str, Any] = {"brand": "shop", "occurred_at": START, "active_from": START, "order": 1}

@@ -13,13 +13,7 @@ from cli.verify.report import Check, Report
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE, partition_of
 from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryRecord
-from tests.ledgers import (
-    PARTITIONS,
-    MemoryLedger,
-    renumbered,
-    with_fact,
-    with_header,
-)
+from tests.ledgers import PARTITIONS, MemoryLedger, renumbered, with_fact, with_header
 from tests.simulation.program import SHOP
 from tests.verified import verified
 

@@ -7,8 +7,8 @@ import pytest
 
 from cli.verify.report import Check, Report
 from cli.verify.transfers import Transfers
-from shared.events.facts import RefusalReason
 from shared.events.movements import GivenBack
+from shared.events.points import RefusalReason
 from shared.events.transfers import (
     PointsReceived,
     PointsSent,
@@ -17,7 +17,7 @@ from shared.events.transfers import (
     TransferReturned,
     TransferSettled,
 )
-from tests.stories import START
+from tests.stories.setting import START
 
 JO, FLO, T = "shop:jo", "shop:flo", UUID(int=7)
 LOT: dict[str, Any] = {"points": 50, "brand": "shop", "occurred_at": START, "active_from": START}
