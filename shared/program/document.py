@@ -72,6 +72,10 @@ def published(program: Program) -> ProgramPublished:
     )
 
 
+_OF_NAME = "[key]"
+"""Ends the location of a fault of a name, behind the name."""
+
+
 class Fault(NamedTuple):
     """What is wrong with a document's data: where, what is written there, and what to change."""
 
@@ -113,15 +117,19 @@ def _at(path: Path, message: str, places: Mapping[Path, Place]) -> Problem:
 def _path(loc: Iterable[str | int], data: Any) -> tuple[Path, Any]:
     """The path in the document of a location in the model, and what is written there.
 
-    The model's location names the kinds of rules too, the document's does not.
+    The model's location names the kinds of rules too, the document's does not; and where a name
+    is wrong that the document gives to something, the name is what is written.
     """
     path: Path = ()
     for part in loc:
+        if part == _OF_NAME:
+            return path, path[-1]
         if isinstance(data, dict) and part not in data and data.get("kind") == part:
             continue
         path = (*path, part)
-        inside = (isinstance(data, dict) and part in data) or isinstance(data, list)
-        data = data[part] if inside else None
+        is_item = isinstance(data, list) and isinstance(part, int)
+        is_field = isinstance(data, dict) and part in data
+        data = data[part] if is_item or is_field else None
     return path, data
 
 

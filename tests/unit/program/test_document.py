@@ -171,6 +171,15 @@ def test_all_problems_are_told_in_the_order_of_the_document():
     assert [problem.line for problem in read_program(text).problems] == [2, 6, 9]
 
 
+@pytest.mark.parametrize("price", ["{Points!: 5}", "{Points!: [5]}", "{Points!: {a: 5}}"])
+def test_a_name_that_is_wrong_is_told_whatever_it_is_given_to(price: str):
+    reward = f"{{reward: cup, name: A cup, price: {price}}}"
+    text = TEXT.replace("redemption:\n", f"redemption:\n  rewards: [{reward}]\n")
+    first = read_program(text).problems[0]
+    assert first.field == "redemption.rewards[0].price.Points!"
+    assert first.message.startswith('found "Points!"; allowed: lower-case letters')
+
+
 CUP = "{reward: cup, name: A cup, price: {points: 5}, when_cancelled: written_off}"
 ODDITIES = [
     ("exclude: {", "exclude: {department: [NO, SHOES], ", "earn.rules[0]", "excludes the same"),
