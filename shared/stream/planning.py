@@ -38,9 +38,8 @@ class Plan(Generic[S]):
     """One partition's part of a turn.
 
     Inputs are decided one after the other, then `chain` makes `outgoing` of all decisions at once:
-    on a modern processor each of two short loops is quicker than one long one. `quarantined` is
-    what is set aside, `notify` whether somebody may wait for it, `after` the position behind it,
-    once it is confirmed.
+    two short loops are quicker than one long one. `quarantined` is what is set aside, `notify`
+    whether somebody may wait for it, `after` the position behind it, once it is confirmed.
     """
 
     __slots__ = (
