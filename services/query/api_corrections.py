@@ -30,7 +30,13 @@ DATED = {"expires_at": "2027-06-30T22:00:00Z", **WHO}
     "/redemptions/{redemption_id}/cancel",
     summary="Cancel a redemption, or a part of it",
     response_model=CancelMade,
-    responses=decided("Cancelled", Code.BELOW_MINIMUM, Code.LIMIT_REACHED, Code.REDEMPTION_UNKNOWN),
+    responses=decided(
+        "Cancelled",
+        Code.BELOW_MINIMUM,
+        Code.LIMIT_REACHED,
+        Code.REDEMPTION_UNKNOWN,
+        Code.CANCELLATION_NOT_ALLOWED,
+    ),
     openapi_extra=keyed(
         "PartAsked", "order-4711-cancelled", cancel_all={}, cancel_a_part={"points": 200}
     ),

@@ -153,7 +153,7 @@ async def fulfil(
     "/rewards/{redemption_id}/cancellation",
     summary="Cancel a reward that was not handed over",
     response_model=RewardTakenBack,
-    responses=decided("Cancelled", *CLOSED),
+    responses=decided("Cancelled", *CLOSED, Code.CANCELLATION_NOT_ALLOWED),
     openapi_extra=keyed(
         "OperatorAsked",
         "case-820",

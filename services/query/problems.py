@@ -68,6 +68,7 @@ class Code(StrEnum):
     HOLD_OPEN = "hold_open"
     TRANSFER_OPEN = "transfer_open"
     MERGE_UNKNOWN = "merge_unknown"
+    CANCELLATION_NOT_ALLOWED = "cancellation_not_allowed"
     UNDECIDABLE = "undecidable"
 
     NOT_FOUND = "not_found"
@@ -136,6 +137,7 @@ KINDS: Mapping[Code, Kind] = {
     Code.MERGE_NOT_ALLOWED: Kind(_REFUSED, "Not another account of the same program"),
     Code.HOLD_OPEN: Kind(_REFUSED, "The account has holds that are open"),
     Code.TRANSFER_OPEN: Kind(_REFUSED, "The account has transfers that are in transit"),
+    Code.CANCELLATION_NOT_ALLOWED: Kind(_REFUSED, "What is spent stays spent in the program"),
     Code.MERGE_UNKNOWN: Kind(_UNKNOWN, "There is no such merge of this member"),
     Code.REQUEST_UNKNOWN: Kind(_UNKNOWN, "There is no such request of this member"),
     Code.RECEIPT_UNKNOWN: Kind(_UNKNOWN, "There is no such receipt of this member"),

@@ -101,6 +101,7 @@ class RefusalReason(StrEnum):
     HOLD_OPEN = "hold_open"
     TRANSFER_OPEN = "transfer_open"
     MERGE_UNKNOWN = "merge_unknown"
+    CANCELLATION_NOT_ALLOWED = "cancellation_not_allowed"
 
 
 class RedemptionRefused(Contract):

@@ -14,6 +14,7 @@ from shared.ledger.draft import Draft
 from shared.ledger.giving_back import give_back, take_back
 from shared.ledger.refusing import GIVING_BACK, Refusing
 from shared.program.model import Program
+from shared.program.policies import Spent
 
 
 def cancel(
@@ -32,6 +33,8 @@ def cancel(
     points = debit.amount if command.points is None else command.points
     if points > debit.amount or not points:
         return refusing.because(RefusalReason.LIMIT_REACHED, limit=debit.amount)
+    if stays_spent(program):
+        return refusing.because(RefusalReason.CANCELLATION_NOT_ALLOWED)
     until = program.returns.grace_until(t, program.zone) if program is not None else None
     return RedemptionCancelled(
         account=account.key,
@@ -39,6 +42,11 @@ def cancel(
         points=points,
         back=give_back(account, debit, points, t, grace_until=until),
     )
+
+
+def stays_spent(program: Program | None) -> bool:
+    """Whether what was spent does not come back."""
+    return program is not None and program.returns.spent is Spent.STAYS_SPENT
 
 
 def _redemption(account: Account, command: CancelRedemption) -> Debit | None:

@@ -31,6 +31,7 @@ from shared.ledger.claims import Claim, ClaimState, Errand
 from shared.ledger.covering import Short, allocate, shares
 from shared.ledger.draft import Draft, new_debit
 from shared.ledger.giving_back import give_back, take_back
+from shared.ledger.refunds import stays_spent
 from shared.ledger.refusing import GIVING_BACK, SPENDING, Refusing
 from shared.program.model import Program
 from shared.program.rewards import Codes, Reward, Unit
@@ -234,6 +235,8 @@ def cancel_reward(
         return refusing.because(RefusalReason.REDEMPTION_UNKNOWN)
     if claim.state is not ClaimState.ISSUED:
         return refusing.because(RefusalReason.REWARD_NOT_OPEN)
+    if stays_spent(program):
+        return refusing.because(RefusalReason.CANCELLATION_NOT_ALLOWED)
     debit = account.debits[claim.redemption_id]
     until = program.returns.grace_until(t, program.zone) if program is not None else None
     return RewardCancelled(

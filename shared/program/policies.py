@@ -61,6 +61,14 @@ class Deficit(StrEnum):
     UNSPENT_ONLY = "unspent_only"
 
 
+class Spent(StrEnum):
+    """What becomes of points that were spent on an order that is called off."""
+
+    GIVEN_BACK = "given_back"
+    STAYS_SPENT = "stays_spent"
+    """Redemptions and rewards cannot be cancelled."""
+
+
 class Holds(Section):
     """Points set aside for a checkout: how long, and how many holds at once."""
 
@@ -98,6 +106,7 @@ class Returns(Section):
     """When what is still due is written off; only with, and always with, `written_off`."""
     grace: Period | None = None
     """How long points live that come back to a lot past its date; without it they are gone."""
+    spent: Spent = Spent.GIVEN_BACK
 
     @model_validator(mode="after")
     def _a_date_belongs_to_writing_off(self) -> Self:
@@ -111,6 +120,8 @@ class Returns(Section):
             raise _inconsistent("`written_off` needs write_off_after, such as 90D", "deficit")
         if self.grace is not None and not self.grace.count:
             raise _inconsistent(f"found {self.grace}; allowed: a time that passes", "grace")
+        if self.grace is not None and self.spent is Spent.STAYS_SPENT:
+            raise _inconsistent("found a grace; allowed: only with `spent: given_back`", "grace")
         return self
 
     def write_off_at(self, t: datetime, local: ZoneInfo) -> datetime | None:

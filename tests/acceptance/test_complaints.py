@@ -18,7 +18,7 @@ from shared.events.commands import (
     ReleasePoints,
 )
 from shared.events.movements import HoldCaptured, RequestRefused
-from shared.events.points import PointsRedeemed
+from shared.events.points import PointsRedeemed, RefusalReason
 from shared.program.model import Program
 from tests.receipts import BASE
 from tests.shops import Shop, under
@@ -255,6 +255,18 @@ def test_c45_points_of_a_cancelled_redemption_keep_the_date_of_their_lot():
     shop.on("2026-02-09").redeems("ann", 100)
     shop.on("2026-02-10").asks("ann", CancelRedemption, redemption_id=shop.asked())
     shop.has("ann", available=100).has("ann", on="2026-02-11", available=0, expired=100)
+
+
+def test_c47_what_is_spent_comes_back_or_stays_spent_as_the_program_says():
+    shop = Shop(under(returns={"spent": "stays_spent"})).on("2026-01-10").sells("ann", 10_000)
+    shop.redeems("ann", 40)
+    order = shop.asked()
+    shop.asks("ann", CancelRedemption, redemption_id=order)
+    refused = shop.told()
+    assert isinstance(refused, RequestRefused)
+    assert refused.reason is RefusalReason.CANCELLATION_NOT_ALLOWED
+    shop.has("ann", available=60, redeemed=40).publishes(next_version()).on("2026-02-01")
+    shop.asks("ann", CancelRedemption, redemption_id=order).has("ann", available=100, redeemed=0)
 
 
 def test_c44_what_an_account_has_is_the_sum_of_its_lots(shop: Shop):

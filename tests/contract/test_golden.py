@@ -289,5 +289,6 @@ def test_the_order_of_refusal_reasons_is_part_of_the_contract():
             "hold_open",
             "transfer_open",
             "merge_unknown",
+            "cancellation_not_allowed",
         ]
     )

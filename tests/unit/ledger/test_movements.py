@@ -174,6 +174,23 @@ def test_of_several_reasons_against_closing_a_hold_the_first_is_told(why, story,
 # refunds
 
 
+STAYS_SPENT = program(returns={"spent": "stays_spent"})
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (cancel(0), RefusalReason.BELOW_MINIMUM),
+        (cancel(61), RefusalReason.LIMIT_REACHED),
+        (cancel(key="x"), RefusalReason.REDEMPTION_UNKNOWN),
+        (cancel(60), RefusalReason.CANCELLATION_NOT_ALLOWED),
+        (cancel(), RefusalReason.CANCELLATION_NOT_ALLOWED),
+    ],
+)
+def test_of_several_reasons_against_a_cancellation_the_first_is_told(step, reason):
+    given(earned(100), redeem(60)).under(STAYS_SPENT).when(step).then_refused(reason)
+
+
 def test_a_lot_has_its_grace_once():
     story = given(earned(100, expires=10), redeem(60), redeem(40, "s")).under(GRACE)
     story = story.given(cancel(60, on=11)).then_reads(available=60)

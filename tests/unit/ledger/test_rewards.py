@@ -224,6 +224,15 @@ def test_points_of_a_cancelled_reward_whose_date_is_past_have_the_programs_grace
     assert (shop.member("jo").free, shop.member("jo").expired) == back
 
 
+def test_a_reward_stays_redeemed_where_what_is_spent_stays_spent():
+    shop = Rewards(coffee(reward(), returns={"spent": "stays_spent"}))
+    shop.earn("jo", 100, "own")
+    refused = shop.cancel(shop.claim(shop.redeem("jo")))
+    assert isinstance(refused, RequestRefused)
+    assert refused.reason is RefusalReason.CANCELLATION_NOT_ALLOWED
+    assert (shop.member("jo").free, shop.member("jo").redeemed) == (0, 100)
+
+
 def test_grace_ends_at_a_time_of_day_in_the_zone_of_the_program():
     """From a summer's evening in New York to a winter's, when it is an hour later in UTC."""
     terms = {"timezone": "America/New_York", "returns": {"grace": "200D"}}

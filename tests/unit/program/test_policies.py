@@ -43,6 +43,7 @@ def test_what_a_program_leaves_out_has_its_default():
         (Returns, {"deficit": "written_off"}, "needs write_off_after"),
         (Returns, {"write_off_after": "30D"}, "only with"),
         (Returns, {"grace": "0D"}, "a time that passes"),
+        (Returns, {"grace": "1D", "spent": "stays_spent"}, "only with `spent: given_back`"),
         (Returns, {"grace_days": 30}, "Extra inputs"),
         (Adjustments, {"most": 0}, "greater than or equal to 1"),
         (Adjustments, {"operators": {"jo": 1.5}}, "valid integer"),
