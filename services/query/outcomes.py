@@ -273,7 +273,7 @@ _COMMAND_OF = {registry.TYPE_OF[made]: asked for made, asked in _DECIDED_ON.item
 _REFUSED = registry.TYPE_OF[RequestRefused]
 
 
-def answers(decided: Decided, command: Command) -> bool:
+def is_answer_to(decided: Decided, command: Command) -> bool:
     """Whether it was decided on a command of this kind: other kinds may have the same fields."""
     kind = type(command)
     if decided.type == _REFUSED:

@@ -26,7 +26,7 @@ from services.query.arrivals import DECISIONS, Arrivals, Decided
 from services.query.connections import Database
 from services.query.forwarded import followed
 from services.query.limits import RETRY_AFTER_SECONDS
-from services.query.outcomes import STATUSES, answers, refused, told_of
+from services.query.outcomes import STATUSES, is_answer_to, refused, told_of
 from services.query.problems import Code, Problem
 from services.query.publishing import Publisher
 from services.query.reading import DECISION, Reader
@@ -175,7 +175,7 @@ class Redemptions:
     ) -> Sent:
         """With the decision of the account to which it was sent on, if there is one in time."""
         last = await followed(decided, self.awaited) if decided is not None else None
-        if last is not None and not answers(last, command):
+        if last is not None and not is_answer_to(last, command):
             raise Problem(Code.IDEMPOTENCY_CONFLICT)
         return Sent(id, body, last, offset)
 

@@ -126,7 +126,7 @@ async def connect(
     )
     try:
         await pool
-    except LOST as error:
+    except (*LOST, ValueError) as error:  # ValueError: not an address at all
         raise unreachable(dsn, error) from error
     return pool
 
@@ -141,18 +141,22 @@ def unreachable(dsn: str, why: BaseException) -> StoreUnavailable:
     """What to tell whoever named a Postgres that does not answer; never the password."""
     told = str(why) or type(why).__name__
     return StoreUnavailable(
-        f"Postgres at {_without_password(dsn)!r} cannot be reached ({told}). Start it, or set "
-        "TESSERA_POSTGRES to the address of one that runs"
+        f"Postgres{_place_of(dsn)} cannot be reached ({told}). Start it, or set TESSERA_POSTGRES "
+        "to the address of one that runs, such as postgresql://user@host:5432/database"
     )
 
 
-def _without_password(dsn: str) -> str:
+def _place_of(dsn: str) -> str:
+    """Where it is, without its password; nothing of what is no address."""
     try:
         address = urlsplit(dsn)
     except ValueError:
-        return "the address in TESSERA_POSTGRES"
+        return ""
+    if address.scheme not in {"postgresql", "postgres"}:
+        return ""
     user, at, host = address.netloc.rpartition("@")
-    return address._replace(netloc=user.partition(":")[0] + at + host, query="").geturl()
+    place = address._replace(netloc=user.partition(":")[0] + at + host, query="")
+    return f" at {place.geturl()!r}"
 
 
 async def _keep(_connection: asyncpg.Connection) -> None:

@@ -121,7 +121,9 @@ class Returns(Section):
         if self.grace is not None and not self.grace.count:
             raise _inconsistent(f"found {self.grace}; allowed: a time that passes", "grace")
         if self.grace is not None and self.spent is Spent.STAYS_SPENT:
-            raise _inconsistent("found a grace; allowed: only with `spent: given_back`", "grace")
+            raise _inconsistent(
+                f"found {self.grace}; allowed: only with `spent: given_back`", "grace"
+            )
         return self
 
     def write_off_at(self, t: datetime, local: ZoneInfo) -> datetime | None:

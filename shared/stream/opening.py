@@ -7,12 +7,12 @@ After a partition is open, its position row says exactly what the log's valid re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from shared.chain.link import Head, fingerprint, valid
+from shared.chain.link import fingerprint, valid
 from shared.events.facts import Opened
 from shared.events.ids import cause
 from shared.events.wire import Source
 from shared.stream.log import Bounds, Log, Place, Record
-from shared.stream.positions import Halted, Outpaced, first_position, same_inputs, same_log
+from shared.stream.positions import Halted, Outpaced, first_position, head_of, same_inputs, same_log
 from shared.stream.records import decoded, linked, written
 from shared.stream.service import Decision, Recorded, Service, State
 from shared.stream.store import InputMark, Position, Store
@@ -115,7 +115,7 @@ class Opening(Generic[S]):
     async def _announce(self, position: Position, inputs: Mapping[str, InputMark]) -> Position:
         """Append `Opened` on the head; it is there and valid when this returns."""
         place = Place(position.topic, position.partition)
-        head = Head(position.head, position.seq, position.time_ms)
+        head = head_of(position)
         named = cause("opened", str(place), position.head.hex())
         opened = Opened(owner=self.owner.name, code_version=self.owner.code_version)
         said = written(Decision(named, b"", opened), time_ms=position.time_ms, seq=head.seq + 1)
@@ -160,7 +160,7 @@ def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded
     An input is behind it if a fact of a later one is there: of the last one's facts some may have
     been torn off. It is read again, and its cause says whether anything is left to decide.
     """
-    counted, head = valid(Head(position.head, position.seq, position.time_ms), records)
+    counted, head = valid(head_of(position), records)
     facts: list[Recorded] = []
     last_sources: dict[bytes, int] = {}
     done: dict[bytes, int] = {}

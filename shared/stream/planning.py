@@ -17,7 +17,7 @@ from shared.events.ids import Cause
 from shared.events.quarantine import Reason
 from shared.events.topics import COMMANDS, RECORD_BYTES_MAX
 from shared.stream.log import Outgoing, Record
-from shared.stream.positions import Outpaced
+from shared.stream.positions import Outpaced, head_of
 from shared.stream.records import linked, set_aside, standing, written
 from shared.stream.service import Decision, Input, Recorded, Service, State, Unreadable
 from shared.stream.store import InputMark, Position
@@ -60,7 +60,7 @@ class Plan(Generic[S]):
         self.service = service
         self.position = position
         self.state = state
-        self.head = _head_of(position)
+        self.head = head_of(position)
         self.time_ms = position.time_ms
         self.inputs: dict[str, InputMark] = dict(position.inputs)
         self.decided: list[Decided] = []
@@ -115,7 +115,7 @@ class Plan(Generic[S]):
         byte, which is cheaper than hashing them once more. Raises Outpaced where a valid record is
         not the next own one: another owner appended first.
         """
-        head = _head_of(self.position)
+        head = head_of(self.position)
         confirmed = 0
         for record in records:
             own = self.outgoing[confirmed] if confirmed < len(self.outgoing) else None
@@ -143,10 +143,6 @@ class Plan(Generic[S]):
             inputs=self.inputs,
         )
         return len(records) - confirmed
-
-
-def _head_of(position: Position) -> Head:
-    return Head(position.head, position.seq, position.time_ms)
 
 
 def _rejected(input: Input, error: Exception) -> Decision:

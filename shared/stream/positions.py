@@ -6,7 +6,7 @@ nothing.
 
 from collections.abc import Sequence
 
-from shared.chain.link import HASH, PREV, fingerprint, genesis
+from shared.chain.link import HASH, PREV, Head, fingerprint, genesis
 from shared.events.topics import BY_NAME, Kind, Topic
 from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.store import InputMark, Position
@@ -18,6 +18,11 @@ class Outpaced(Exception):
 
 class Halted(Exception):
     """The log and the store contradict each other: decide nothing, say what was seen."""
+
+
+def head_of(position: Position) -> Head:
+    """The head of the chain at a position."""
+    return Head(position.head, position.seq, position.time_ms)
 
 
 def first_position(

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from services.redeem.merges import PARCEL
 from services.redeem.rewards import CLAIM
 from services.redeem.transfers import TRANSFER
-from shared.chain.link import Head
 from shared.events import quarantine
 from shared.events.facts import Opened
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, PURCHASES, QUARANTINE, Topic
@@ -18,6 +17,7 @@ from shared.ledger.transfers import TransferState
 from shared.program.catalogue import Catalogue
 from shared.stream.log import Place
 from shared.stream.memory import MemoryRecord, MemoryStore
+from shared.stream.positions import head_of
 from shared.stream.records import recorded, source_of
 from shared.stream.store import Position
 from tests.simulation.broker import Broker
@@ -213,7 +213,7 @@ class History:
         nothing that has to be folded before the next input.
         """
         records = self.broker.records[Place(position.topic, position.partition)]
-        head = Head(position.head, position.seq, position.time_ms)
+        head = head_of(position)
         for record in records[position.next_offset :]:
             after = follow(head, record)
             if after is not None:

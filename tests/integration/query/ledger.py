@@ -9,7 +9,7 @@ import asyncpg
 
 from services.redeem.decide import Input as Message
 from services.redeem.service import Redeem
-from shared.chain.link import Head, Header
+from shared.chain.link import Header
 from shared.events import registry
 from shared.events.awards import PointsEarned, ReturnAssessed
 from shared.events.base import millis
@@ -22,7 +22,7 @@ from shared.postgres.rows import PostgresStore
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.log import Place
-from shared.stream.positions import first_position
+from shared.stream.positions import first_position, head_of
 from shared.stream.records import linked, partition_of_account, written
 from shared.stream.service import Input, Recorded
 from shared.stream.store import InputMark
@@ -94,7 +94,7 @@ class Ledger:
         loaded = await self.store.load(LEDGER.name, [partition], needs)
         position = loaded.positions[partition]
         state = self.service.state(loaded.rows)
-        head = Head(position.head, position.seq, position.time_ms)
+        head = head_of(position)
         recorded = []
         if state.body_of(input.cause) is None:
             for decision in self.service.decide(state, input, time_ms):

@@ -10,20 +10,23 @@ from tests.servers import run
 @pytest.mark.parametrize(
     ("dsn", "shown"),
     [
-        ("postgresql://u:secret@db:5432/x", "postgresql://u@db:5432/x"),
-        ("postgresql://db/x?password=secret", "postgresql://db/x"),
-        ("postgresql://[secret", "the address in TESSERA_POSTGRES"),
-        ("nonsense", "nonsense"),
+        ("postgresql://u:secret@db:5432/x", " at 'postgresql://u@db:5432/x'"),
+        ("postgresql://db/x?password=secret", " at 'postgresql://db/x'"),
+        ("postgresql://[secret", ""),
+        ("host=db password=secret", ""),
+        ("nonsense", ""),
     ],
 )
 def test_no_password_is_told(dsn: str, shown: str):
     said = str(unreachable(dsn, OSError("refused")))
-    assert said.startswith(f"Postgres at {shown!r} cannot be reached (refused)")
+    assert said.startswith(f"Postgres{shown} cannot be reached (refused)")
     assert "secret" not in said
     assert "TESSERA_POSTGRES" in said
 
 
-@pytest.mark.parametrize("dsn", ["nonsense", "postgresql://nobody@127.0.0.1:1/x"])
+@pytest.mark.parametrize(
+    "dsn", ["nonsense", "postgresql://[x/", "postgresql://nobody@127.0.0.1:1/x"]
+)
 def test_an_address_with_no_database_behind_it_is_unavailable(dsn: str):
     with pytest.raises(StoreUnavailable, match=r"cannot be reached \(.+\)\. Start it"):
         run(require_reachable(dsn))

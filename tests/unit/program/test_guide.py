@@ -8,6 +8,7 @@ import yaml
 
 from shared.program.cel import ACTION, PURCHASE
 from shared.program.document import KINDS
+from shared.program.model import Program
 from shared.program.rules import Match
 from tests.receipts import BASE, program
 
@@ -17,8 +18,19 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
-def test_an_example_is_part_of_a_rule(text: str):
-    program({**BASE, **yaml.safe_load(text)})
+def test_an_example_is_part_of_a_rule_or_of_a_program(text: str):
+    part = yaml.safe_load(text)
+    if part.keys() <= Program.model_fields.keys():
+        Program.model_validate({**program(BASE).model_dump(mode="json"), **part})
+    else:
+        program({**BASE, **part})
+
+
+def test_every_field_of_a_program_is_explained():
+    schema = Program.model_json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    fields = {field for section in sections for field in section.get("properties", {})}
+    assert not fields - set(re.findall(r"[a-z_]+", GUIDE))
 
 
 def test_every_kind_of_rule_and_every_field_of_a_match_is_explained():

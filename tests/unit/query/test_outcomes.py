@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from services.query.arrivals import Decided
-from services.query.outcomes import answers
+from services.query.outcomes import is_answer_to
 from services.query.redemptions import Asked
 from shared.events import registry
 from shared.events.commands import (
@@ -63,10 +63,10 @@ def test_what_was_made_of_one_request_is_no_answer_to_one_with_the_same_fields(
     one: Asked, made: type[BaseModel], other: Asked, made_of_other: type[BaseModel]
 ):
     assert registry.encode(one) == registry.encode(other)
-    assert answers(decided(made), one)
-    assert answers(decided(made_of_other), other)
-    assert not answers(decided(made), other)
-    assert not answers(decided(made_of_other), one)
+    assert is_answer_to(decided(made), one)
+    assert is_answer_to(decided(made_of_other), other)
+    assert not is_answer_to(decided(made), other)
+    assert not is_answer_to(decided(made_of_other), one)
 
 
 def test_a_refusal_answers_what_it_refused():
@@ -77,9 +77,9 @@ def test_a_refusal_answers_what_it_refused():
         reason=RefusalReason.LIMIT_REACHED,
     )
     seen = decided(RequestRefused, refusal.model_dump_json())
-    assert answers(seen, HOLD)
-    assert not answers(seen, REDEEM)
+    assert is_answer_to(seen, HOLD)
+    assert not is_answer_to(seen, REDEEM)
 
 
 def test_what_could_not_be_decided_is_told_to_whoever_asked():
-    assert answers(decided(InputRejected), HOLD)
+    assert is_answer_to(decided(InputRejected), HOLD)
