@@ -73,6 +73,7 @@ class World:
         name: str,
         *,
         brand: str = "north",
+        active_from: datetime | None = None,
         expires_at: datetime | None = None,
         parts: Mapping[str, int] | None = None,
         lose_after: int | None = None,
@@ -92,7 +93,7 @@ class World:
                 program_version=2,
                 rounding="floor",
                 points=points,
-                active_from=self.now,
+                active_from=active_from or self.now,
                 expires_at=expires_at,
                 parts=tuple(
                     DatedPoints(
@@ -169,7 +170,7 @@ class World:
         )
         for decision in decisions[:lose_after]:
             self._fold(decision.cause, body, decision.fact)
-        return self.decided[cause.id][1] if lose_after is None else None
+        return self._fact_of(cause) if lose_after is None else None
 
     def _fold(self, cause: Cause, body: bytes, decided: Any) -> None:
         fact: Any = registry.decode(registry.TYPE_OF[type(decided)], registry.encode(decided))

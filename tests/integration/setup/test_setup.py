@@ -77,6 +77,9 @@ def test_an_environment_is_made_once_and_renewed_when_the_lock_changes(project, 
     assert setup(project, useless).stderr == "setup: installing requirements.lock\n"
 
 
+LOOP_FAILS = " "
+
+
 def pretended(folder: Path, name: str, seconds: str, real: str = "") -> Path:
     """A Python that says where it really lies, and what a loop takes it; none without seconds."""
     path = folder / name
@@ -94,6 +97,8 @@ def pretended(folder: Path, name: str, seconds: str, real: str = "") -> Path:
         ({"python3": "0.010", "python3.13": "0.0089"}, "python3.13"),
         ({"python3": "0.010", "python3.13": "0.007", "python3.12": "0.005"}, "python3.12"),
         ({"python2": "", "python3": "0.010", "python3.12": "0.011"}, "python3"),
+        ({"python3": "0.010", "python3.12": LOOP_FAILS}, "python3"),
+        ({"python3": LOOP_FAILS, "python3.12": "0.010"}, "python3.12"),
     ],
 )
 def test_a_clearly_quicker_python_on_the_path_is_taken(

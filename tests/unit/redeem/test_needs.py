@@ -14,9 +14,20 @@ import pytest
 from services.redeem.decide import Input as Message
 from services.redeem.service import Redeem, cause_of
 from shared.events.base import millis
+from shared.events.commands import (
+    AdjustPoints,
+    CapturePoints,
+    ConfirmAward,
+    ExtendLot,
+    HoldPoints,
+    ReinstateLot,
+    ReleasePoints,
+    Tick,
+)
 from shared.events.ids import digest
 from shared.events.registry import encode
 from shared.events.topics import COMMANDS, LEDGER
+from shared.ledger.evolve import LEDGER_FACTS
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.memory import MemoryRecord
@@ -24,9 +35,11 @@ from shared.stream.records import written
 from shared.stream.service import Input, Recorded
 from shared.stream.store import Need, Row, Rows, Table
 from tests.rebuilt import RebuiltStore
+from tests.rewards import WHO, Rewards, coffee
+from tests.stories.setting import named
 from tests.unit.ledger.test_moving import lived
 from tests.unit.ledger.test_shelf import everything
-from tests.worlds import World
+from tests.worlds import DAY, START, World
 
 
 class OnRows:
@@ -74,6 +87,15 @@ class OnRows:
                 self.store.tables[table].put(type(row)(*cells))
 
 
+JO: dict[str, Any] = {"account": "coffee:jo"}
+
+
+def by_hand(key: str, name: str = "") -> dict[str, Any]:
+    """What every correction says, and of which lot of Jo's."""
+    about = {"lot_id": named(f"jo/{name}")} if name else {}
+    return {**JO, **WHO, **about, "idempotency_key": key}
+
+
 def merged() -> World:
     made = lived()
     made.merge("jo", "flo")
@@ -81,7 +103,63 @@ def merged() -> World:
     return made
 
 
-@pytest.mark.parametrize("story", [everything, lived, merged])
+def owing() -> World:
+    """Jo owes, and whatever becomes free covers it: each time a part of it."""
+    made = Rewards(coffee(transfers={}))
+    made.earn("jo", 20, "short", expires_at=START + DAY)
+    made.earn("jo", 10, "soon", expires_at=START + 9 * DAY)
+    made.earn("jo", 200, "first")
+    made.earn("flo", 10, "own")
+    made.now += DAY
+    held = made.say(HoldPoints(**JO, idempotency_key="hold", points=10))
+    other = made.say(HoldPoints(**JO, idempotency_key="other", points=20))
+    made.spend("jo", 180)
+    made.bring_back("jo", 200, "first")
+    made.earn("jo", 10, "second")
+    made.say(AdjustPoints(**by_hand("add"), direction="add", points=10))
+    made.give("flo", "jo", 10)
+    made.carry()
+    made.say(ReleasePoints(**JO, hold_id=held.hold_id))
+    made.say(CapturePoints(**JO, idempotency_key="part", hold_id=other.hold_id, points=5))
+    made.say(ReinstateLot(**by_hand("again", "short"), expires_at=made.now + DAY))
+    assert made.member("jo").due > 0
+    return made
+
+
+def dated() -> World:
+    """Whatever dates bring about, and whatever moves them."""
+    returns = {"deficit": "written_off", "write_off_after": "2D"}
+    expiry = {"after": "30D", "extended_by": ["redemption"]}
+    made = Rewards(coffee(returns=returns, expiry=expiry))
+    made.earn("jo", 10, "short", expires_at=START + DAY)
+    made.earn("jo", 50, "first", expires_at=START + 20 * DAY)
+    made.earn("jo", 5, "waits", active_from=START + 9 * DAY)
+    made.say(ExtendLot(**by_hand("extend", "first"), expires_at=START + 90 * DAY))
+    made.say(ConfirmAward(**by_hand("confirm", "waits")))
+    made.say(AdjustPoints(**by_hand("add"), direction="add", points=20))
+    made.say(HoldPoints(**JO, idempotency_key="hold", points=5))
+    made.now += 2 * DAY
+    made.say(Tick(**JO, due_at=START + DAY))
+    made.say(ReinstateLot(**by_hand("again", "short"), expires_at=START + 30 * DAY))
+    spent = made.spend("jo", 80)
+    made.refund("jo", spent.redemption_id)
+    made.spend("jo", 85, "all")
+    made.spend("jo", 1, "more")
+    made.bring_back("jo", 50, "first")
+    made.now += 2 * DAY
+    made.say(Tick(**JO, due_at=made.now))
+    return made
+
+
+STORIES = (everything, lived, merged, owing, dated)
+
+
+def test_the_stories_have_every_kind_of_fact():
+    kinds = {type(fact) for story in STORIES for fact in story().facts}
+    assert kinds == set(LEDGER_FACTS)
+
+
+@pytest.mark.parametrize("story", STORIES)
 def test_what_is_loaded_is_all_that_inputs_and_facts_need(story: Callable[[], World]):
     made = story()
     assert made.program is not None
