@@ -18,6 +18,7 @@ from shared.events.commands import (
     AdjustPoints,
     CapturePoints,
     ConfirmAward,
+    Direction,
     ExtendLot,
     HoldPoints,
     ReinstateLot,
@@ -116,7 +117,7 @@ def owing() -> World:
     made.spend("jo", 180)
     made.bring_back("jo", 200, "first")
     made.earn("jo", 10, "second")
-    made.say(AdjustPoints(**by_hand("add"), direction="add", points=10))
+    made.say(AdjustPoints(**by_hand("add"), direction=Direction.ADD, points=10))
     made.give("flo", "jo", 10)
     made.carry()
     made.say(ReleasePoints(**JO, hold_id=held.hold_id))
@@ -136,7 +137,7 @@ def dated() -> World:
     made.earn("jo", 5, "waits", active_from=START + 9 * DAY)
     made.say(ExtendLot(**by_hand("extend", "first"), expires_at=START + 90 * DAY))
     made.say(ConfirmAward(**by_hand("confirm", "waits")))
-    made.say(AdjustPoints(**by_hand("add"), direction="add", points=20))
+    made.say(AdjustPoints(**by_hand("add"), direction=Direction.ADD, points=20))
     made.say(HoldPoints(**JO, idempotency_key="hold", points=5))
     made.now += 2 * DAY
     made.say(Tick(**JO, due_at=START + DAY))
