@@ -77,8 +77,8 @@ class MemoryLedger:
     now: datetime = START
     catalogue: Catalogue = field(default_factory=Catalogue)
     programs: list[bytes] = field(default_factory=list)
-    reads_late: bool = False
-    """Whether the services know no program when an input comes."""
+    known_at_first: Catalogue | None = None
+    """What services know when inputs come; None: all that is published by then."""
     log_type: type[MemoryLog] = MemoryLog
     inputs_type: type[MemoryInputs] = MemoryInputs
 
@@ -181,7 +181,8 @@ class MemoryLedger:
 
     async def _run(self) -> None:
         for name, service in self.services.items():
-            service.catalogue = Catalogue() if self.reads_late else self.catalogue
+            known = self.known_at_first
+            service.catalogue = self.catalogue if known is None else known
             store = self.stores[name]
             inputs = self.inputs_type(self.log, [topic.name for topic in service.inputs])
             opening: Opening[Any] = Opening(

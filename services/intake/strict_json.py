@@ -19,7 +19,7 @@ class _Fault(Exception):
     """Found while parsing; carries the refusal out of the parser."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
+        super().__init__()
         self.refused = Refused(reason, detail)
 
 

@@ -85,7 +85,6 @@ class Chunk:
                 if len(taken) == limit:
                     break
             else:
-                following = max(following, self._open_end)
                 self._open = None
         self.next = following
         return taken

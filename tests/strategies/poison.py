@@ -139,11 +139,17 @@ def _strange_json() -> Iterable[Poison]:
         "amount": twice.replace(b'"amount_minor":', b'"amount_minor":1,"amount_minor":', 1),
         "member": twice.replace(b'"member":', b'"member":"7","member":'),
         "member_escaped": twice.replace(b'"member":', b'"m\\u0065mber":"7","member":'),
-        "member_with_a_blank": twice.replace(b'"member":', b'"member" :"7","member":'),
+        **{
+            f"member_with_{ord(blank)}": twice.replace(
+                b'"member":', b'"member"%b:"7","member":' % blank
+            )
+            for blank in (b" ", b"\t", b"\n", b"\r")
+        },
         "field_left_out": twice[:-1] + b',"note":1,"note":2}',
         "field_left_out_of_a_line": twice.replace(b'"sku"', b'"a":{"b":1,"b":1},"sku"', 1),
     }.items():
         yield Poison(f"twice_{name}", Reason.DUPLICATE_FIELD, value, detail="twice")
+        yield Poison(f"twice_{name}_untyped", Reason.DUPLICATE_FIELD, value, (), detail="twice")
     envelope = structured(purchase())[:-1] + b',"type":"retail.return.v1"}'
     yield Poison("twice_type_of_the_envelope", Reason.DUPLICATE_FIELD, envelope, STRUCTURED)
 
@@ -158,14 +164,26 @@ def _types() -> Iterable[Poison]:
         "odd_version": "retail.purchase.vX",
     }.items():
         header = (("ce_type", wire_type.encode()),)
-        yield Poison(f"type_{name}", Reason.UNKNOWN_TYPE, whole, header)
+        known = f"{wire_type!r} is none of retail.purchase.v1, retail.return.v1"
+        yield Poison(f"type_{name}", Reason.UNKNOWN_TYPE, whole, header, known)
     yield Poison("type_of_any_bytes", Reason.UNKNOWN_TYPE, whole, (("ce_type", b"\xff\x00"),))
     yield Poison("type_in_body", Reason.UNKNOWN_TYPE, _with(type="coupon"), (), detail="coupon")
-    yield Poison("type_in_body_no_text", Reason.UNKNOWN_TYPE, _with(type=7), ())
+    escaped = _with(type="coupon").replace(b'"type"', b'"t\\u0079pe"')
+    yield Poison("type_in_body_escaped", Reason.UNKNOWN_TYPE, escaped, (), detail="coupon")
+    no_text = "type: 7 is no text"
+    yield Poison("type_in_body_no_text", Reason.UNKNOWN_TYPE, _with(type=7), (), no_text)
     yield Poison(
         "type_in_envelope", Reason.UNKNOWN_TYPE, structured({}, type="retail.coupon.v1"), STRUCTURED
     )
-    yield Poison("type_not_in_envelope", Reason.UNKNOWN_TYPE, structured({}, type=None), STRUCTURED)
+    untyped, no_text = structured({}, type=None), "type: None is no text"
+    yield Poison("type_not_in_envelope", Reason.UNKNOWN_TYPE, untyped, STRUCTURED, no_text)
+    yield Poison(
+        "type_in_envelope_no_text",
+        Reason.UNKNOWN_TYPE,
+        structured({}, type=7),
+        STRUCTURED,
+        "type: 7 is no text",
+    )
     for version in ("v2", "v0", "v99999999999999999999"):
         wire_type = f"retail.purchase.{version}"
         header = (("ce_type", wire_type.encode()),)
@@ -218,11 +236,11 @@ def _wrong_fields() -> Iterable[Poison]:
         "time_that_is_none": _with(occurred_at="2026-02-30T10:00:00Z"),
     }.items():
         yield Poison(f"invalid_{name}", Reason.INVALID, value)
-    own = _with(member="~reward~mug")
-    yield Poison("member_of_the_program", Reason.INVALID, own, detail="begin with ~")
-    yield Poison("invalid_data", Reason.INVALID, structured([1]), STRUCTURED)
-    yield Poison("invalid_envelope", Reason.INVALID, b"[1]", STRUCTURED)
-    yield Poison("invalid_plain", Reason.INVALID, b'["type"]', ())
+    own, found = _with(member="~reward~mug"), "found '~reward~mug', but ids that begin with ~"
+    yield Poison("member_of_the_program", Reason.INVALID, own, detail=found)
+    yield Poison("invalid_data", Reason.INVALID, structured([1]), STRUCTURED, "body: ")
+    yield Poison("invalid_envelope", Reason.INVALID, b"[1]", STRUCTURED, "object, found [1]")
+    yield Poison("invalid_plain", Reason.INVALID, b'["type"]', (), "object, found ['type']")
 
 
 def _wrong_numbers_and_times() -> Iterable[Poison]:

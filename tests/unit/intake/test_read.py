@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.intake import decide, strict_json
 from services.intake.decide import AHEAD_MS_MAX, Recognised, read
 from services.intake.refusal import Refused
 from services.intake.strict_json import NESTING_MAX, load
 from shared.events import registry
 from shared.events.base import LINES_MAX, instant
 from shared.events.bought import in_normal_form
-from shared.events.quarantine import DETAIL_LENGTH_MAX
+from shared.events.quarantine import DETAIL_LENGTH_MAX, Reason
 from shared.events.topics import PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
 from shared.events.upstream import Purchase
 from tests.strategies.poison import (
@@ -70,10 +71,36 @@ def test_every_kind_of_poison_has_its_reason(poison):
         (encoded(purchase(payments=[])), BINARY),
         (encoded(purchase()).replace(b'"member"', b'"m\\u0065mber"'), BINARY),
         (encoded(purchase()).replace(b'"r1"', b'"\\u0072\\u0031"'), BINARY),
+        (encoded(purchase()).replace(b'"r1"', b'"\\u0072\\u0031"'), ()),
     ],
 )
 def test_the_same_purchase_has_one_normal_form_however_it_is_written(value, headers):
     assert take(value, headers) == take(encoded(purchase()))
+
+
+CARD = {"method": "card", "amount_minor": 100}
+BACK = {"line_id": "1", "quantity": 1, "amount_minor": 100}
+
+
+@pytest.mark.parametrize(
+    ("wire_type", "further"),
+    [
+        ("retail.purchase.v1", {}),
+        ("retail.purchase.v1", {"payments": [CARD, CARD]}),
+        ("retail.return.v1", {"lines": [BACK, BACK]}),
+        ("retail.return.v1", {"lines": [BACK], "refunds": [CARD, CARD]}),
+        ("retail.custom-action.v1", {"action": "ran", "attributes": {"km": 5, "city": "Rome"}}),
+    ],
+)
+def test_a_plain_body_is_taken_apart_once(
+    wire_type: str, further: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    """To look at it more closely takes three times as long."""
+    body = {**purchase(), **further}
+    fields = registry.UPSTREAM[wire_type].model_fields
+    plain = encoded({name: value for name, value in body.items() if name in fields})
+    monkeypatch.setattr(strict_json, "load", lambda _: pytest.fail("it was looked at again"))
+    assert take(plain, (("ce_type", wire_type.encode()),)).activity.member == "2"
 
 
 @pytest.mark.parametrize(
@@ -119,6 +146,20 @@ def test_limits_themselves_are_taken():
     take(full.replace(b'"@"', b"[" * (NESTING_MAX - 1) + b"]" * (NESTING_MAX - 1)))
 
 
+@pytest.mark.parametrize(("missing", "is_taken"), [(0, True), (1, False)])
+def test_what_is_small_enough_as_it_was_written_is_so_in_normal_form(
+    missing: int, is_taken: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Seconds are written out there."""
+    lines = [{"line_id": "1", "sku": "s", "amount_minor": 1}]
+    value = encoded(purchase(occurred_at="2026-09-20T10:00Z", lines=lines))
+    monkeypatch.setattr(decide, "RECORD_BYTES_MAX", len(value) + len(":00") - missing)
+    said = read(PURCHASES.name, value, BINARY, ARRIVED_MS)
+    told = Refused(Reason.TOO_LARGE, f"{len(value) + 3} bytes in normal form")
+    assert (said == told) is not is_taken
+    assert isinstance(said, Recognised) is is_taken
+
+
 @pytest.mark.parametrize(
     ("change", "content", "identities"),
     [
@@ -146,6 +187,14 @@ def test_the_order_of_attributes_is_no_content():
     other = take(encoded({**body, "attributes": {"y": "2", "x": 1}}), ())
     assert one == other
     assert len(one.identities) == 1
+
+
+def test_an_attribute_may_have_the_name_of_a_field():
+    action = (("ce_type", b"retail.custom-action.v1"),)
+    attributes = {"a": 1, "brand": "x"}
+    body = {**purchase(), "action": "a", "attributes": attributes}
+    one, other = take(encoded(body), action), take(encoded({**body, "member": "3"}), action)
+    assert one.content != other.content
 
 
 def test_the_same_fields_of_another_type_are_another_content():

@@ -1,12 +1,13 @@
 """What a publisher is told of an event that is not taken: where, and what was found."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from services.intake.refusal import Refused, of_faults
+from services.intake.refusal import FOUND_LENGTH_MAX, Refused, of_faults
 from services.intake.strict_json import NESTING_MAX, load
 from shared.events.quarantine import Reason
 from shared.events.upstream import Review
@@ -57,6 +58,22 @@ def test_the_first_fault_gives_the_reason_and_what_was_found_is_told(
     fields: dict[str, Any], reason: Reason, detail: str
 ):
     assert fault(**fields) == Refused(reason, detail)
+
+
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [(10 ** (FOUND_LENGTH_MAX - 1), ""), (10**FOUND_LENGTH_MAX, "…")],
+)
+def test_of_what_was_found_only_so_much_is_told(member: int, told: str):
+    assert fault(member=member).detail.endswith(f"found 1{'0' * (FOUND_LENGTH_MAX - 1)}{told}")
+
+
+def test_of_what_is_no_json_only_the_place_is_told():
+    with pytest.raises(ValidationError) as raised:
+        Review.model_validate_json(rb'{"member": "\ud83d"}')
+    refused = of_faults(raised.value)
+    assert refused.reason is Reason.NOT_JSON
+    assert re.fullmatch(r"body: Invalid JSON: .+ at line 1 column \d+", refused.detail)
 
 
 def test_several_faults_are_told_in_order_and_the_rest_is_counted():

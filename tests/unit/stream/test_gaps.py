@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.redeem.projection import ACCOUNT
+from shared.chain.link import Header
 from shared.events.topics import ACTIVITY
 from shared.stream import gaps
 from shared.stream.gaps import check_whole
@@ -81,6 +82,19 @@ async def test_a_record_that_was_passed_over_is_told(
     log = log_of(offsets)
     with pytest.raises(Outpaced, match=rf"offset {missing} was passed over"):
         await check_whole(log, {PLACE: first}, polled(log, handed_out))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers"), [(b"", None, ()), (None, b"", ()), (None, None, [("", b"")])]
+)
+async def test_a_record_of_no_time_and_hardly_any_content_is_a_record(
+    key: bytes | None, value: bytes | None, headers: Sequence[Header]
+) -> None:
+    log = MemoryLog({PLACE.topic: 1})
+    log.put(PLACE, Outgoing(key, value, headers))
+    log.put(PLACE, Outgoing(None, b"a", ()))
+    with pytest.raises(Outpaced, match="offset 0 was passed over"):
+        await check_whole(log, {PLACE: 0}, polled(log, "a"))
 
 
 class Skipping(MemoryInputs):

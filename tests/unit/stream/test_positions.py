@@ -236,6 +236,13 @@ async def test_an_input_that_was_made_anew_is_read_from_its_beginning_after_a_re
     assert opened.inputs[AWARDS.name].next == 2
 
 
+async def test_an_input_that_is_a_fact_topic_goes_on_behind_the_record_that_was_read(world: World):
+    """Its chain is known by that record's hash; commands have none."""
+    opened = await world.open()
+    assert opened.inputs[AWARDS.name].head == b"h1"
+    assert opened.inputs[COMMANDS.name].head is None
+
+
 async def test_a_schema_that_was_dropped_is_folded_from_the_beginning(world: World):
     before = world.position
     world.store = MemoryStore(TABLES, LOOKUPS)
