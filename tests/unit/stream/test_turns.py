@@ -37,6 +37,7 @@ from shared.stream.turn import InputAhead
 from tests.ledgers import LIMITS, PARTITIONS, MemoryLedger, with_fact
 from tests.stories.facts import redeemed
 from tests.stories.setting import named
+from tests.verified import verified
 
 JO = "shop:jo"
 
@@ -79,6 +80,7 @@ def test_an_award_of_a_writer_that_was_outpaced_counts_for_nothing(
         ledger.buy(JO, f"further {number}", 5)
     ledger.run()
     assert account(ledger).earned == 12 + 5 * further
+    assert verified(ledger).findings == []
 
 
 def test_a_decision_that_no_topic_takes_is_rejected_and_others_go_on(

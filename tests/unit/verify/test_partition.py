@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from cli.verify.report import Check, Report
+from services.earn.projection import DECISION as AWARDED
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE, partition_of
 from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryRecord
@@ -99,6 +100,8 @@ def test_a_topic_that_was_made_anew_is_noted(ledger: MemoryLedger):
         for place, position in store.positions.items():
             inputs = {t: m for t, m in position.inputs.items() if t != COMMANDS.name}
             store.positions[place] = position._replace(inputs=inputs)
+    for stranger in range(20):  # where the ticks of others stood
+        ledger.redeem(f"shop:stranger {stranger}", "before", 1)
     for account in (ANN, BOB, EVE):
         ledger.redeem(account, "after", 1)
         ledger.redeem(account, "after that", 1)
@@ -113,6 +116,22 @@ def test_a_program_that_was_published_later_for_earlier_changes_nothing(ledger: 
     ledger.publish({**SHOP, "version": 2, "effective_from": "2001-01-01", "earn": {"rules": rules}})
     ledger.buy(ANN, "r-later", 8, days_ago=2)
     ledger.run()
+    assert verified(ledger).findings == []
+
+
+def test_an_owner_that_has_read_fewer_programs_than_another_before_it_is_no_fault(
+    ledger: MemoryLedger,
+):
+    knows_less = ledger.catalogue
+    rules = [{"rule": "base", "kind": "per_amount", "points": 5, "per_minor": 100}]
+    ledger.publish({**SHOP, "version": 2, "effective_from": "2001-01-01", "earn": {"rules": rules}})
+    ledger.buy(ANN, "r-better", 8)
+    ledger.run()
+    ledger.known_at_first = knows_less
+    ledger.buy(ANN, "r-after", 8)
+    ledger.run()
+    awarded = [row.points for row in ledger.stores["earn"].tables[AWARDED].rows.values()]
+    assert awarded[-2:] == [40, 8]
     assert verified(ledger).findings == []
 
 
@@ -197,6 +216,28 @@ def header(topic: str, account: str, wire_type: str, name: str, content: bytes) 
     return damage
 
 
+def with_the_input_of_another(ledger: MemoryLedger) -> None:
+    """A credit that names the award of the one before it as its input."""
+    first, second = (ledger.find(LEDGER.name, ANN, CREDITED, number) for number in range(2))
+    src = dict(ledger.records(LEDGER.name, ANN)[first].headers)["src"]
+
+    def forged(records: list[MemoryRecord]) -> None:
+        records[second] = with_header(records[second], "src", src)
+
+    ledger.forge(LEDGER.name, ANN, forged)
+
+
+def delayed(ledger: MemoryLedger) -> None:
+    """A fact that says that it was decided a moment after its input came."""
+    offset = ledger.find(LEDGER.name, ANN, REDEEMED, -1)
+    time = dict(ledger.records(LEDGER.name, ANN)[offset].headers)["time"]
+
+    def forged(records: list[MemoryRecord]) -> None:
+        records[offset] = with_header(records[offset], "time", b"%d" % (int(time) + 1))
+
+    ledger.forge(LEDGER.name, ANN, forged)
+
+
 def empty_quarantine(ledger: MemoryLedger) -> None:
     ledger.log.make(QUARANTINE.name, 1)
 
@@ -208,6 +249,7 @@ DAMAGES: dict[str, tuple[Damage, Check]] = {
         Check.CHAINS,
     ),
     "time that goes back": (header(LEDGER.name, ANN, REDEEMED, "time", b"1"), Check.CHAINS),
+    "another time than its input's": (delayed, Check.DECISIONS),
     "a fact of another partition's account": (
         change(AWARDS.name, ANN, EARNED, account=ELSEWHERE),
         Check.CHAINS,
@@ -230,7 +272,8 @@ DAMAGES: dict[str, tuple[Damage, Check]] = {
         change(LEDGER.name, ANN, REDEEMED, points=10**6),
         Check.ACCOUNTS,
     ),
-    "another input": (
+    "another input of its account": (with_the_input_of_another, Check.DECISIONS),
+    "an input of another partition": (
         header(LEDGER.name, BOB, CREDITED, "src", b"loyalty.commands.v1/0/0"),
         Check.DECISIONS,
     ),
