@@ -15,7 +15,9 @@ from services.query.redemptions import answer
 from services.query.tokens import HEADER, Token
 from shared.events import registry
 from shared.events.facts import InputRejected
+from shared.events.movements import RequestRefused
 from shared.events.points import LotShare, PointsRedeemed, RedemptionRefused, RefusalReason
+from shared.events.transfers import TransferSettled
 
 ID = UUID(int=7)
 ACCOUNT = "shop:jo: 1"
@@ -72,6 +74,19 @@ def test_every_refusal_has_its_code_and_the_numbers_that_it_carries(reason: Refu
     assert told["code"] == reason.value
     assert (told["asked"], told["available"], told["missing"]) == (500, 3, 497)
     assert "minimum" not in told
+
+
+def test_members_are_told_by_their_names():
+    refused = RequestRefused(
+        account=ACCOUNT,
+        request="any",
+        subject=ID,
+        reason=RefusalReason.ACCOUNT_MERGED,
+        merged_into="shop:flo: 2",
+    )
+    received = TransferSettled(account=ACCOUNT, transfer_id=ID, to="shop:flo: 2", points=5)
+    for fact, name in ((refused, "merged_into"), (received, "to")):
+        assert json.loads(bytes(answer(decided(fact), TOKEN).body))[name] == "flo: 2"
 
 
 def test_what_could_not_be_decided_is_told_so():
