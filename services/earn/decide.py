@@ -97,9 +97,7 @@ def _earned(
         parts=tuple(
             DatedPoints(lot_id=part_id(recorded.account, cause.id, number), **part._asdict())
             for number, part in enumerate(worth.parts, 1)
-        )
-        if worth.parts
-        else (),
+        ),
         sliding=worth.sliding,
         awaits=worth.awaits,
         extends=worth.extends,

@@ -1,6 +1,6 @@
 """What comes in a story: inputs with their business identity, and when."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid5
@@ -219,11 +219,12 @@ def returned(
     times: int = 1,
     of: int = 0,
     before: int = 0,
+    parts: Sequence[str] = (),
     on: "str | int | datetime | None" = None,
 ) -> Step:
     """The purchase that made this lot is returned, for so many points; the n-th time.
 
-    It had earned `of` points, of which `before` were taken already.
+    It had earned `of` points, of which `before` were taken already; `parts` are its other lots.
     """
     assessed = ReturnAssessed(
         account=ACCOUNT,
@@ -237,6 +238,7 @@ def returned(
         earned=of,
         clawed_before=before,
         points=points,
+        lots=tuple(map(named, parts)),
     )
     cause = return_cause(ACCOUNT, assessed.reversal_id)
     return Step(assessed, cause, None if on is None else at(on))

@@ -114,8 +114,8 @@ def test_a_visit_counts_whether_or_not_a_rule_asks_for_it_and_an_action_is_none(
     capped = {"rules": [BASE, action], "caps": [{"points": 100, "per": "day"}]}
     for earn in ({"rules": [BASE, action]}, capped):
         shop = Shop(Program.model_validate({**CAPPED, "earn": earn})).on("2026-03-03")
-        shop.sells("jo", 500).does("jo", "survey")
-        assert shop.counter("jo", "visits") == 1
+        shop.sells("jo", 500).sells("jo", 500).does("jo", "survey")
+        assert shop.counter("jo", "visits") == 2
 
 
 def test_parts_of_points_are_counted_exactly():

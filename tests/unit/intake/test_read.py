@@ -87,6 +87,7 @@ BACK = {"line_id": "1", "quantity": 1, "amount_minor": 100}
     [
         ("retail.purchase.v1", {}),
         ("retail.purchase.v1", {"payments": [CARD, CARD]}),
+        ("retail.purchase.v1", {"store": 'the "corner"\\'}),
         ("retail.return.v1", {"lines": [BACK, BACK]}),
         ("retail.return.v1", {"lines": [BACK], "refunds": [CARD, CARD]}),
         ("retail.custom-action.v1", {"action": "ran", "attributes": {"km": 5, "city": "Rome"}}),

@@ -95,6 +95,11 @@ def test_repeats_and_conflicts(events, outcomes):
         # the receipt is not known yet, or of another brand
         ([told(2, type=RETURN, receipt_id="r1"), told()], ["p:3", "p:2"]),
         ([told(), told(2, type=RETURN, receipt_id="r1", brand="b")], ["p:2", "p:3"]),
+        # not known when it came first: what was found then stands
+        (
+            [told(2, type=RETURN, receipt_id="r1"), told(), told(2, type=RETURN, receipt_id="r1")],
+            ["p:3", "p:2", "p:3"],
+        ),
         # several returns of one receipt; one that is sent again, one that is not the same
         ([told(type=RETURN), told(2, type=RETURN, receipt_id="r1")], ["p:2", "p:3"]),
         ([told(type=RETURN), told(type=RETURN)], ["p:2", "p:2"]),
