@@ -95,6 +95,23 @@ async def test_what_a_lapsed_hold_gives_back_is_there_although_no_sweep_ran(clie
     assert [lot["free"] for lot in lots_seen["lots"]] == [100, 7]
 
 
+async def test_what_a_lapsed_hold_gives_back_covers_what_is_due_although_no_sweep_ran(
+    client, ledger: Ledger
+):
+    await ledger.take(earned("shop:jo", 100), days(1))
+    await ledger.take(redeem("shop:jo", 100, "a"), days(2))
+    await ledger.take(earned("shop:jo", 50, "second"), days(2))
+    await ledger.take(hold("shop:jo", 50, "h", seconds=60), days(3))
+    await ledger.take(returned("shop:jo", 60), days(3))
+
+    unswept = await read(client, "jo")
+    await ledger.take(Tick(account="shop:jo", due_at=days(4)), days(4))
+    swept = await read(client, "jo")
+
+    for body in (unswept, swept):
+        assert (body["available"], body["held"], body["deficit"]) == (0, 0, 10)
+
+
 async def test_what_is_written_off_is_no_deficit_although_no_sweep_ran(client, ledger: Ledger):
     ledger.service.catalogue = ledger.service.catalogue.with_version(WRITES_OFF)
     await ledger.take(earned("shop:jo", 100), days(1))
