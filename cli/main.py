@@ -26,8 +26,21 @@ positions = typer.Typer(help="How far input topics were read.", no_args_is_help=
 app.add_typer(positions, name="positions")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from shared.version import VERSION
+
+        typer.echo(f"tessera {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def tessera() -> None:
+def tessera(
+    _asked: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
     """An event-sourced loyalty-points ledger."""
     import logging
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from shared.version import VERSION
 
 WHO = ("--actor", "ann", "--reason", "a mistake")
 STOCK = ("reward", "stock", "shop", "mug", *WHO)
@@ -34,6 +35,12 @@ def test_a_wrong_argument_is_told(arguments: tuple[str, ...], told: str):
     code, said = ended(*arguments)
     assert code == 2
     assert told in said
+
+
+def test_the_version_is_told_also_where_settings_are_wrong(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TESSERA_PARTITIONS", "many")
+    assert ended("--version") == (0, f"tessera {VERSION}\n")
+    assert ended("status")[0] == 2
 
 
 def test_codes_that_are_no_text_are_told(tmp_path: Path):
