@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from services.query.connections import Database, Lifeline
-from services.query.limits import ACK_SECONDS, LOOK_CAUSES_MAX, LOOK_SECONDS, WAITERS_MAX
+from services.query.decisions import Decided, decided_on
+from services.query.limits import ACK_SECONDS, LOOK_SECONDS, WAITERS_MAX
 from services.query.problems import Code, Problem
 from services.query.tokens import Token
 from shared.events.topics import LEDGER
@@ -26,24 +26,7 @@ from shared.stream.store import StoreUnavailable
 CHANNEL = "redeem"
 LOOK_SHARE = 5
 """After a look that took x seconds, the next one without a hint begins LOOK_SHARE * x later."""
-DECISIONS = """
-SELECT cause, account, seq, type, body, decided_at, balance, fact
-FROM redeem.decision WHERE cause = ANY($1::uuid[])
-"""
 POSITIONS = "SELECT partition, seq FROM redeem.stream_position WHERE topic = $1"
-
-
-class Decided(NamedTuple):
-    """One row of the ledger's decisions."""
-
-    cause: UUID
-    account: str
-    seq: int
-    type: str
-    body: bytes
-    decided_at: Any
-    balance: int
-    fact: str
 
 
 class _Partition:
@@ -171,14 +154,10 @@ class Arrivals:
     async def _look(self, partitions: Iterable[int]) -> None:
         places = [place for p in partitions if (place := self._partitions.get(p)) and place.waits]
         causes = {cause: place for place in places for cause in place.decisions}
-        asked = list(causes)
-        for first in range(0, len(asked), LOOK_CAUSES_MAX):
-            chunk = asked[first : first + LOOK_CAUSES_MAX]
-            for row in await self._database.fetch(DECISIONS, chunk):
-                decided = Decided(*row)
-                for waiting in causes[decided.cause].decisions.get(decided.cause, ()):
-                    if not waiting.done():
-                        waiting.set_result(decided)
+        for cause, decided in (await decided_on(self._database, list(causes))).items():
+            for waiting in causes[cause].decisions.get(cause, ()):
+                if not waiting.done():
+                    waiting.set_result(decided)
         if any(place.positions for place in places):
             await self._look_at_positions()
 

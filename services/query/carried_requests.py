@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Response
 from pydantic import BaseModel
 
-from services.query.arrivals import Decided
+from services.query.decisions import Decided
 from services.query.outcomes import told_of
 from services.query.problems import Code, Problem
 from services.query.reading import DECISION, Reader

@@ -22,7 +22,7 @@ from services.query.limits import (
     RETRY_SECONDS,
     START_SECONDS,
 )
-from shared.postgres.pool import LOST, connect
+from shared.postgres.pool import LOST, Pool, connect
 from shared.program.catalogue import Catalogue
 from shared.stream.log import LogUnavailable
 from shared.stream.programs import Programs
@@ -107,8 +107,8 @@ class Database:
     """Reads of the projections; each is one statement, so one snapshot."""
 
     def __init__(self, dsn: str) -> None:
-        self.line: Lifeline[asyncpg.Pool] = Lifeline(
-            "Postgres", lambda: connect(dsn, size=CONNECTIONS_MAX), asyncpg.Pool.close
+        self.line: Lifeline[Pool] = Lifeline(
+            "Postgres", lambda: connect(dsn, size=CONNECTIONS_MAX), Pool.close
         )
 
     async def fetch(self, statement: str, *arguments: object) -> list[Any]:
@@ -117,8 +117,8 @@ class Database:
         if pool is None:
             raise StoreUnavailable(self.line.trouble or "not connected yet")
         try:
-            async with asyncio.timeout(QUERY_SECONDS):
-                rows: list[Any] = await pool.fetch(statement, *arguments)
+            async with asyncio.timeout(QUERY_SECONDS), pool.lent() as connection:
+                rows: list[Any] = await connection.fetch(statement, *arguments)
         except LOST as error:
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
         return rows

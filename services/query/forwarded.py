@@ -7,7 +7,7 @@ their own request. Decides nothing.
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from services.query.arrivals import Decided
+from services.query.decisions import Decided
 from shared.events import registry
 from shared.events.ids import delivery_cause
 from shared.events.merges import InputForwarded

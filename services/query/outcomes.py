@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.query.answers.base import TOKEN, Answer
-from services.query.arrivals import Decided
+from services.query.decisions import Decided
 from services.query.problems import Code, Problem
 from services.query.tokens import HEADER, Token
 from shared.events import registry

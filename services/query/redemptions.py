@@ -22,8 +22,9 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from services.query.answers.spending import RedemptionStatus
-from services.query.arrivals import DECISIONS, Arrivals, Decided
+from services.query.arrivals import Arrivals
 from services.query.connections import Database
+from services.query.decisions import Decided, Known
 from services.query.forwarded import followed
 from services.query.limits import RETRY_AFTER_SECONDS
 from services.query.outcomes import STATUSES, is_answer_to, refused, told_of
@@ -134,7 +135,7 @@ class Redemptions:
         partitions: int,
         answer_seconds: float,
     ) -> None:
-        self._database = database
+        self._known = Known(database)
         self._arrivals = arrivals
         self._publisher = publisher
         self._reader = reader
@@ -158,9 +159,9 @@ class Redemptions:
         cause = _cause(command)
         body = digest(value)
         partition = partition_of_account(command.account, self._partitions)
-        known = await self._database.fetch(DECISIONS, [cause.id])
-        if known:
-            return await self._sent(command, cause.id, body, Decided(*known[0]))
+        known = await self._known.of(cause.id)
+        if known is not None:
+            return await self._sent(command, cause.id, body, known)
         with self._arrivals.expected(partition, cause.id) as decision:
             place = Place(COMMANDS.name, partition)
             offset = await self._publisher.command(place, _outgoing(command, value, cause, body))
@@ -192,11 +193,7 @@ class Redemptions:
 
     async def followed(self, decided: Decided) -> Decided | None:
         """The decision of the account to which it was sent on, if there is one yet."""
-        return await followed(decided, self._known)
-
-    async def _known(self, _account: str, cause: UUID) -> Decided | None:
-        rows = await self._database.fetch(DECISIONS, [cause])
-        return Decided(*rows[0]) if rows else None
+        return await followed(decided, lambda _account, cause: self._known.of(cause))
 
     def token(self, decided: Decided) -> Token:
         """Where a decision stands."""

@@ -60,12 +60,21 @@ def _oldest(table: Table, condition: str) -> str:
     return f"{what} ORDER BY made_at LIMIT {ERRANDS_AT_ONCE}"
 
 
-OPEN_CLAIMS = _oldest(CLAIM, "errand IS NOT NULL")
-IN_TRANSIT = _oldest(TRANSFER, f"state = '{TransferState.IN_TRANSIT}'")
+OPEN_CLAIM = "errand IS NOT NULL"
+OPEN_TRANSFER = f"state = '{TransferState.IN_TRANSIT}'"
+OPEN_PARCEL = f"state = '{ParcelState.OPEN}'"
+IS_ANYTHING_OPEN = f"""
+    SELECT EXISTS (SELECT FROM {CLAIM.name} WHERE {OPEN_CLAIM})
+        OR EXISTS (SELECT FROM {TRANSFER.name} WHERE {OPEN_TRANSFER})
+        OR EXISTS (SELECT FROM {PARCEL.name} WHERE {OPEN_PARCEL})
+"""  # noqa: S608
+"""Whether it is worth looking further: mostly it is not, and every fold of commands is a hint."""
+OPEN_CLAIMS = _oldest(CLAIM, OPEN_CLAIM)
+IN_TRANSIT = _oldest(TRANSFER, OPEN_TRANSFER)
 NEXT_PARCELS = f"""
     SELECT * FROM (
         SELECT DISTINCT ON (account) {", ".join(f'"{column}"' for column in PARCEL.columns)}
-        FROM parcel WHERE state = '{ParcelState.OPEN}' ORDER BY account, "order"
+        FROM parcel WHERE {OPEN_PARCEL} ORDER BY account, "order"
     ) first ORDER BY made_at LIMIT {ERRANDS_AT_ONCE}
 """  # noqa: S608
 """Of each account that is merged the first parcel that is not settled: the others wait for it."""
@@ -125,7 +134,10 @@ async def carry(shell: Shell, sent: Sent) -> int:
 
 async def open_letters(shell: Shell, is_recent: Callable[[Cause], bool]) -> list[Letter]:
     """What the rows say is to be carried for this process's accounts, but for what is recent."""
-    async with available(), shell.pool.acquire() as connection:
+    async with available(), shell.pool.lent() as connection:
+        [(is_anything_open,)] = await connection.fetch(IS_ANYTHING_OPEN)
+        if not is_anything_open:
+            return []
         letters = [
             *await _of_claims(shell, connection),
             *await _of_transfers(shell, connection, is_recent),

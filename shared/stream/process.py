@@ -13,13 +13,12 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
 
 from shared.events.topics import QUARANTINE
 from shared.metrics import ServiceMeter, serve_metrics
 from shared.postgres.migrations import STREAM, migrate
-from shared.postgres.pool import available, connect
+from shared.postgres.pool import Pool, available, connect
 from shared.postgres.rows import PostgresStore
 from shared.settings import Settings
 from shared.stream.kafka import KafkaInputs, KafkaLog
@@ -49,9 +48,7 @@ class SystemClock:
 class Shell:
     """What a service's own chores (a sweep, say) may use: the log, the pool, and what is owned."""
 
-    def __init__(
-        self, settings: Settings, log: KafkaLog, pool: asyncpg.Pool, runner: Runner[Any]
-    ) -> None:
+    def __init__(self, settings: Settings, log: KafkaLog, pool: Pool, runner: Runner[Any]) -> None:
         self.settings = settings
         self.log = log
         self.pool = pool
@@ -94,7 +91,7 @@ async def _runner(
     inputs: KafkaInputs,
     programs: Programs,
     membership: Membership,
-    pool: asyncpg.Pool,
+    pool: Pool,
 ) -> Runner[S]:
     limits = Limits(inputs_per_turn=settings.inputs_per_turn)
     store = PostgresStore(pool, service.tables, channel=service.name)

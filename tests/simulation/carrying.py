@@ -31,7 +31,7 @@ class SimulatedShell:
         """Where connections come from."""
         return self
 
-    def acquire(self) -> "nullcontext[Statements]":
+    def lent(self) -> "nullcontext[Statements]":
         """A connection; each of its statements is a request."""
         return nullcontext(self.statements)
 

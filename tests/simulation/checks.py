@@ -15,9 +15,9 @@ from fastapi import Response
 
 from cli.verify.report import Report
 from cli.verify.sums import check_sums
-from services.query.arrivals import Decided
 from services.query.carried_requests import told
 from services.query.courses import MERGES_MADE, REWARDS, TRANSFERS_MADE
+from services.query.decisions import Decided
 from services.query.forwarded import followed
 from services.query.tokens import Token
 from services.redeem.decide import decide

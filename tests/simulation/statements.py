@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.query.arrivals import DECISIONS, POSITIONS
+from services.query.arrivals import POSITIONS
+from services.query.decisions import DECISIONS
 from services.query.reading import BALANCES, MERGE
 from services.query.reading import CLAIM as ONE_CLAIM
 from services.query.reading import DECISION as ONE_DECISION
 from services.query.reading import TRANSFER as ONE_TRANSFER
-from services.redeem.courier import DECIDED, IN_TRANSIT, NEXT_PARCELS, OPEN_CLAIMS
+from services.redeem.courier import DECIDED, IN_TRANSIT, IS_ANYTHING_OPEN, NEXT_PARCELS, OPEN_CLAIMS
 from services.redeem.merges import PARCEL
 from services.redeem.projection import ACCOUNT, DECISION
 from services.redeem.rewards import CLAIM
@@ -45,14 +46,10 @@ class Statements:
         if statement is DECISIONS:
             found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
             return [decided_of(row) for row in found if row is not None]
-        if statement is OPEN_CLAIMS:
-            claims = store.tables[CLAIM].rows.values()
-            return _oldest(claim for claim in claims if claim.errand is not None)
-        if statement is IN_TRANSIT:
-            transfers = store.tables[TRANSFER].rows.values()
-            return _oldest(each for each in transfers if each.state == TransferState.IN_TRANSIT)
-        if statement is NEXT_PARCELS:
-            return _oldest(first_open(store.tables[PARCEL].rows.values()))
+        if statement is IS_ANYTHING_OPEN:
+            return [(any(map(any, _errands(store).values())),)]
+        if statement in (OPEN_CLAIMS, IN_TRANSIT, NEXT_PARCELS):
+            return _oldest(_errands(store)[statement])
         if statement is DECIDED:
             found = (store.tables[DECISION].rows.get(cause) for cause in arguments[0])
             return [(row.cause, row.type, row.fact) for row in found if row is not None]
@@ -78,6 +75,17 @@ class Statements:
         return [seen]
 
 
+def _errands(store: MemoryStore) -> dict[str, list[Any]]:
+    """What the courier finds open, by the statement that asks for it."""
+    claims = store.tables[CLAIM].rows.values()
+    transfers = store.tables[TRANSFER].rows.values()
+    return {
+        OPEN_CLAIMS: [claim for claim in claims if claim.errand is not None],
+        IN_TRANSIT: [each for each in transfers if each.state == TransferState.IN_TRANSIT],
+        NEXT_PARCELS: list(first_open(store.tables[PARCEL].rows.values())),
+    }
+
+
 def first_open(parcels: Iterable[Any]) -> Iterable[Any]:
     """Of each account the first parcel that is not settled."""
     first: dict[str, Any] = {}
@@ -89,7 +97,7 @@ def first_open(parcels: Iterable[Any]) -> Iterable[Any]:
 
 
 def decided_of(row: Any) -> tuple[Any, ...]:
-    """A row of decisions as `services.query.arrivals.Decided` has it."""
+    """A row of decisions as `services.query.decisions.Decided` has it."""
     return (
         row.cause,
         row.account,
@@ -131,9 +139,11 @@ def _course_of(store: MemoryStore, statement: str, request: Any, account: str) -
 
 
 def _merge_of(store: MemoryStore, merge_id: Any) -> dict[str, Any]:
-    """How far a merge has come; it is open until all parts have arrived."""
+    """How far a merge has come; it is open until all parts have arrived, and may not be there."""
     parcels = store.tables[PARCEL].rows
-    merge = parcels[merge_id]
+    merge = parcels.get(merge_id)
+    if merge is None:
+        return dict.fromkeys((*PARCEL.columns, "merge_id", "points"))
     is_moving = any(
         (each.account, each.kind, each.state) == (merge.account, ParcelKind.PART, ParcelState.OPEN)
         for each in parcels.values()

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from services.query.arrivals import Arrivals, Decided
+from services.query.arrivals import Arrivals
 from services.query.connections import Database
+from services.query.decisions import Decided
 from services.query.limits import WAITERS_MAX
 from services.query.problems import Problem
 from services.query.tokens import Token

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.query.answers.spending import RedemptionMade
-from services.query.arrivals import Decided
+from services.query.decisions import Decided
 from services.query.problems import KINDS, Code, ProblemDetails
 from services.query.redemptions import answer
 from services.query.tokens import HEADER, Token

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.query.arrivals import Decided
 from services.query.carried_requests import CarriedRequests
 from services.query.courses import REWARDS
+from services.query.decisions import Decided
 from services.query.problems import Code, Problem
 from services.query.reading import CLAIM, Snapshot
 from services.query.redemptions import Ticket

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.query.arrivals import Decided
+from services.query.decisions import Decided
 from services.query.forwarded import followed
 from shared.events import registry
 from shared.events.ids import delivery_cause

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from services.query.arrivals import Decided
+from services.query.decisions import Decided
 from services.query.outcomes import is_answer_to
 from services.query.redemptions import Asked
 from shared.events import registry
