@@ -6,13 +6,14 @@ from pathlib import Path
 import uvloop
 
 from bench.api import api
+from bench.bare import bare
 from bench.earning import earning
 from bench.growth import growth
 from bench.pipeline import earn_alone, whole_way
 from bench.report import Figure, save, show
 
 RESULTS = Path("bench/results/latest.json")
-CASES = ("earning", "earn", "whole-way", "api", "growth")
+CASES = ("bare", "earning", "earn", "whole-way", "api", "growth")
 
 
 async def measure(cases: list[str], *, quick: bool) -> None:
@@ -21,6 +22,8 @@ async def measure(cases: list[str], *, quick: bool) -> None:
     for case in cases:
         print(f"measuring {case}", flush=True)
         match case:
+            case "bare":
+                figures += await bare(*((20_000, 200, 2.0) if quick else (150_000, 2_000, 20.0)))
             case "earning":
                 figures += earning(100 if quick else 2_000)
             case "earn":

@@ -37,12 +37,18 @@ def run(name: str, main: Main) -> None:
         logger.error("cannot start", why=str(wrong))
         sys.exit(EXIT_SETUP)
     logs.configure(name, settings.log_level)
-    # Large turns make many short-lived objects: the default thresholds make decoding 3 to 4 times
-    # dearer.
+    few_collections()
+    sys.exit(uvloop.run(_supervised(name, main, settings)))
+
+
+def few_collections() -> None:
+    """Large turns make many short-lived objects: Python's thresholds make decoding 3 times dearer.
+
+    What is there by now is not looked at again.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
-    sys.exit(uvloop.run(_supervised(name, main, settings)))
 
 
 async def _supervised(name: str, main: Main, settings: Settings) -> int:
