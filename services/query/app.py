@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.query import (
@@ -122,14 +122,12 @@ def _context(settings: Settings, log: Lifeline[KafkaLog]) -> Context:
 
 
 def _add_routes(app: FastAPI) -> None:
-    versioned = APIRouter(prefix="/v1")
     for room in (
         *(api_members, api_receipts, api_redemptions, api_holds, api_corrections, api_requests),
         *(api_rewards, api_transfers, api_merges, api_stock),
         *(api_preview, api_programs, api_events, api_health),
     ):
-        versioned.include_router(room.router)
-    app.include_router(versioned)
+        app.include_router(room.router, prefix="/v1")
     app.include_router(api_health.router, include_in_schema=False)
 
 
