@@ -249,14 +249,17 @@ OfReason = Annotated[str | None, typer.Option("--reason", help="Only those of th
 def quarantine_list(
     reason: OfReason = None,
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+    replayed: Annotated[
+        bool, typer.Option("--replayed", help="Also those that were replayed and taken.")
+    ] = False,
 ) -> None:
-    """List what was set aside, newest first, each record once."""
+    """List what is set aside, newest first, each record once."""
     from cli import quarantine as kept
     from cli.installation import kafka_of
     from cli.operation import perform
     from shared.settings import Settings
 
-    raise typer.Exit(perform(kept.listed(kafka_of(Settings()), reason, limit)))
+    raise typer.Exit(perform(kept.listed(kafka_of(Settings()), reason, limit, replayed=replayed)))
 
 
 @quarantine.command("show")

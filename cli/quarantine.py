@@ -29,11 +29,12 @@ READ_AT_ONCE = 50
 
 
 class Entry(NamedTuple):
-    """A quarantined record, and when it was set aside."""
+    """A quarantined record, when it was set aside, and when it was replayed last, if it was."""
 
     at_ms: int
     item: Quarantined
     value_bytes: int
+    replayed_ms: int | None = None
 
 
 async def entries(
@@ -44,12 +45,17 @@ async def entries(
     Raises LogUnavailable.
     """
     newest: dict[str, Entry] = {}
+    replayed: dict[str, int] = {}
     async for at_ms, item in _read(bootstrap, topic):
+        if item.is_note:
+            replayed[item.id] = max(at_ms, replayed.get(item.id, 0))
+            continue
         known = newest.get(item.first_id)
         if known is None or known.at_ms <= at_ms:
             kept = item if is_wanted(item) else item._replace(value=None)
             newest[item.first_id] = Entry(at_ms, kept, len(item.value or b""))
-    return sorted(newest.values(), key=lambda entry: (-entry.at_ms, entry.item.source))
+    found = [entry._replace(replayed_ms=replayed.get(entry.item.id)) for entry in newest.values()]
+    return sorted(found, key=lambda entry: (-entry.at_ms, entry.item.source))
 
 
 async def _read(bootstrap: str, topic: str) -> AsyncIterator[tuple[int, Quarantined]]:
@@ -76,26 +82,42 @@ async def _log(bootstrap: str) -> AsyncIterator[KafkaLog]:
 
 
 async def listed(
-    bootstrap: str, reason: str | None, limit: int, *, topic: str = QUARANTINE.name
+    bootstrap: str,
+    reason: str | None,
+    limit: int,
+    *,
+    replayed: bool = False,
+    topic: str = QUARANTINE.name,
 ) -> int:
-    """Print the newest records, of one reason or of all. Raises Refused, LogUnavailable."""
+    """Print the newest records, of one reason or of all; with `replayed` also what was replayed.
+
+    Raises Refused, LogUnavailable.
+    """
     wanted = _reason(reason)
-    found = [
+    of_reason = [
         entry
         for entry in await entries(bootstrap, lambda _: False, topic)
         if wanted is None or entry.item.reason is wanted
     ]
+    found = [entry for entry in of_reason if replayed or entry.replayed_ms is None]
     told = console()
-    for at_ms, item, size in found[:limit]:
-        source = item.source.encode().decode()
-        detail = _plain(item.detail).replace("\n", " ")[:DETAIL_CHARACTERS_MAX]
-        line = f"{item.id}  {_time(at_ms)}  {item.reason:19}  {source}  {size} bytes  {detail}"
-        told.print(line, markup=False)
+    for entry in found[:limit]:
+        told.print(_line(entry), markup=False)
     if not found:
         told.print("nothing is in quarantine" + (f" for {reason}" if reason else ""))
     elif len(found) > limit:
         told.print(f"{limit} of {len(found)}; --limit shows more")
+    if hidden := len(of_reason) - len(found):
+        told.print(f"replayed, and not set aside again: {hidden}; --replayed shows them as well")
     return 0
+
+
+def _line(entry: Entry) -> str:
+    at_ms, item, size, replayed_ms = entry
+    source = item.source.encode().decode()
+    detail = _plain(item.detail).replace("\n", " ")[:DETAIL_CHARACTERS_MAX]
+    since = "" if replayed_ms is None else f"replayed {_time(replayed_ms)}  "
+    return f"{item.id}  {_time(at_ms)}  {item.reason:19}  {source}  {size} bytes  {since}{detail}"
 
 
 async def show(bootstrap: str, id: str, *, raw: bool, topic: str = QUARANTINE.name) -> int:
@@ -103,7 +125,8 @@ async def show(bootstrap: str, id: str, *, raw: bool, topic: str = QUARANTINE.na
 
     `raw` writes the value alone, byte for byte. Raises Refused, LogUnavailable.
     """
-    at_ms, item, size = _only(await entries(bootstrap, lambda item: _is(item, id), topic), id)
+    entry = _only(await entries(bootstrap, lambda item: _is(item, id), topic), id)
+    at_ms, item, size, replayed_ms = entry
     if raw:
         sys.stdout.buffer.write(item.value or b"")
         sys.stdout.flush()
@@ -113,6 +136,7 @@ async def show(bootstrap: str, id: str, *, raw: bool, topic: str = QUARANTINE.na
     lines = [
         f"id      {item.id}",
         f"since   {_time(at_ms)}, by {item.by}",
+        "" if replayed_ms is None else f"replayed {_time(replayed_ms)}",
         f"from    {item.source.encode().decode()} (topic/partition/offset)",
         f"reason  {item.reason.value}",
         f"detail  {_plain(item.detail)}",
@@ -131,7 +155,7 @@ async def replay(
 ) -> int:
     """Publish one record, or all of a reason, where it came from; 1 if some cannot be.
 
-    Raises Refused, LogUnavailable.
+    Of a reason those that were not replayed yet. Raises Refused, LogUnavailable.
     """
     wanted = _reason(reason)
     if (id is None) == (wanted is None):
@@ -140,9 +164,13 @@ async def replay(
     if id is not None:
         chosen = [_only(found, id).item]
     else:
-        chosen = [entry.item for entry in reversed(found) if entry.item.reason is wanted]
+        chosen = [
+            entry.item
+            for entry in reversed(found)
+            if entry.item.reason is wanted and entry.replayed_ms is None
+        ]
     whole = [item for item in chosen if not item.bytes_cut]
-    await _publish(bootstrap, whole)
+    await _publish(bootstrap, whole, topic)
     told = console()
     told.print(f"replayed: {len(whole)}. What is set aside again is listed again, with its reason")
     for item in chosen:
@@ -152,18 +180,22 @@ async def replay(
     return EXIT_REFUSED if len(whole) < len(chosen) else 0
 
 
-async def _publish(bootstrap: str, items: list[Quarantined]) -> None:
+async def _publish(bootstrap: str, items: list[Quarantined], noted_on: str) -> None:
+    """Each behind the other: what is noted was published."""
     async with _log(bootstrap) as log:
         topics = {item.source.topic for item in items}
         partitions = {topic: await log.partitions(topic) for topic in topics}
         if gone := sorted(topic for topic, count in partitions.items() if not count):
             raise Refused(f"{', '.join(gone)}: there is no such topic; nothing was replayed")
         for first in range(0, len(items), REPLAYED_AT_ONCE):
+            some = items[first : first + REPLAYED_AT_ONCE]
             batches: dict[Place, list[Outgoing]] = {}
-            for item in items[first : first + REPLAYED_AT_ONCE]:
+            for item in some:
                 place = Place(item.source.topic, _partition(item, partitions[item.source.topic]))
                 batches.setdefault(place, []).append(_original(item))
             await log.append(batches)
+            notes = [Outgoing(None, None, quarantine.encode(item.replayed())) for item in some]
+            await log.append({Place(noted_on, 0): notes})
 
 
 def _original(item: Quarantined) -> Outgoing:

@@ -7,7 +7,7 @@ Kafka's headers are bytes. Where a schema gives a text, it is that text in UTF-8
 from typing import Any
 
 from shared.events import registry
-from shared.events.quarantine import DETAIL_LENGTH_MAX, ORIGINAL, Reason
+from shared.events.quarantine import DETAIL_LENGTH_MAX, ORIGINAL, REPLAYED, Reason
 
 Json = dict[str, Any]
 
@@ -95,6 +95,9 @@ HEADERS: Json = {
             "by": _text("the service that set it aside"),
             "src": _text("where the input stood, topic/partition/offset"),
             "cut": _text("how many bytes of the original are missing", pattern="^[1-9][0-9]*$"),
+            REPLAYED: _text(
+                "there if the record of this id was replayed: a note, without its bytes"
+            ),
         },
     },
 }

@@ -2,7 +2,7 @@
 
 The value is what arrived, byte for byte; the reason and the origin are headers. The id is derived
 from the origin, so that a record quarantined twice (at least once is the rule) counts once. Only
-what no record can hold is cut, and then says so.
+what no record can hold is cut, and then says so. That it was replayed is a note behind it.
 """
 
 from enum import StrEnum
@@ -17,6 +17,8 @@ ORIGINAL = "original_"
 """Prefix of the headers that the record arrived with."""
 REPLAY_OF = "replay_of"
 """Header of a record that was replayed: the id that it stood in quarantine under at first."""
+REPLAYED = "replayed"
+"""Header of the note that a record was replayed."""
 OVERHEAD_BYTES = 16 * 1024
 """More than what a record takes beside the key, value and headers that it arrived with."""
 HEADER_OVERHEAD_BYTES = 32
@@ -59,11 +61,17 @@ class Quarantined(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
     bytes_cut: int = 0
     """How many bytes of key, value and headers are missing; the original stands at `source`."""
+    is_note: bool = False
+    """It says that the record of this id was replayed, and holds nothing of it."""
 
     @property
     def id(self) -> str:
         """The same for every copy of the same input."""
         return str(uuid5(NAMESPACE, f"quarantine/{self.source.encode().decode()}"))
+
+    def replayed(self) -> "Quarantined":
+        """The note that this record was replayed."""
+        return self._replace(key=None, value=None, headers=(), is_note=True)
 
     @property
     def first_id(self) -> str:
@@ -81,6 +89,7 @@ def encode(item: Quarantined) -> list[tuple[str, bytes]]:
         ("by", item.by.encode()),
         ("src", item.source.encode()),
         *([("cut", b"%d" % item.bytes_cut)] if item.bytes_cut else []),
+        *([(REPLAYED, b"")] if item.is_note else []),
         *((ORIGINAL + name, value) for name, value in item.headers),
     ]
 
@@ -101,6 +110,7 @@ def decode(key: bytes | None, value: bytes | None, headers: Headers) -> Quaranti
             if name.startswith(ORIGINAL)
         ),
         bytes_cut=int(named.get("cut", b"0")),
+        is_note=REPLAYED in named,
     )
 
 

@@ -137,6 +137,51 @@ async def test_what_is_set_aside_again_takes_the_place_of_its_first_self(town: T
     assert sorted(claims) == sorted([first.id.encode(), town.item(8).id.encode()])
 
 
+async def test_what_was_replayed_is_listed_no_more_unless_it_is_asked_for(town: Town, capsys):
+    first, other = town.item(7), town.item(8)
+    await town.set_aside(first, other)
+    await tool.replay(town.kafka, first.id, None, topic=town.quarantine)
+    capsys.readouterr()
+    await tool.listed(town.kafka, None, 50, topic=town.quarantine)
+    told = capsys.readouterr().out
+    assert first.id not in told
+    assert other.id in told
+    assert "replayed, and not set aside again: 1; --replayed" in told
+    await tool.listed(town.kafka, None, 50, replayed=True, topic=town.quarantine)
+    told = capsys.readouterr().out
+    assert [line for line in told.splitlines() if first.id in line and " replayed 20" in line]
+    assert "set aside again" not in told
+    await tool.show(town.kafka, first.id, raw=False, topic=town.quarantine)
+    told = capsys.readouterr().out
+    assert "replayed 20" in told
+    assert "{\\x00\\xff}" in told
+
+
+async def test_what_was_replayed_and_set_aside_again_is_listed_again(town: Town, capsys):
+    first = town.item(7)
+    await town.set_aside(first)
+    await tool.replay(town.kafka, first.id, None, topic=town.quarantine)
+    await town.set_aside(town.item(0, headers=(*HEADERS, (REPLAY_OF, first.id.encode()))))
+    capsys.readouterr()
+    await tool.listed(town.kafka, None, 50, topic=town.quarantine)
+    told = capsys.readouterr().out
+    assert town.item(0).id in told
+    assert "replayed" not in told
+    await tool.replay(town.kafka, first.id, None, topic=town.quarantine)
+    assert len(await town.published()) == 2
+
+
+async def test_a_reason_is_replayed_once_one_record_as_often_as_it_is_named(town: Town):
+    first, other = town.item(7), town.item(8)
+    await town.set_aside(first, other)
+    await tool.replay(town.kafka, first.id, None, topic=town.quarantine)
+    for _ in range(2):
+        await tool.replay(town.kafka, None, "unknown_brand", topic=town.quarantine)
+    await tool.replay(town.kafka, first.id, None, topic=town.quarantine)
+    claims = [dict(record.headers)[REPLAY_OF].decode() for record in await town.published()]
+    assert sorted(claims) == sorted([first.id, first.id, other.id])
+
+
 async def test_a_replay_by_reason_takes_all_of_it_and_tells_what_was_cut(town: Town, capsys):
     cut = town.item(3, bytes_cut=5)
     await town.set_aside(town.item(1), town.item(2), cut, town.item(4, reason=Reason.CONFLICT))

@@ -39,6 +39,7 @@ ITEMS = st.builds(
     key=st.none() | st.binary(max_size=20),
     value=st.none() | st.binary(max_size=200),
     headers=st.lists(st.tuples(NAMES, st.binary(max_size=20)), max_size=5).map(tuple),
+    is_note=st.booleans(),
 )
 
 

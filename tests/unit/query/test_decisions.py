@@ -94,7 +94,7 @@ async def test_a_caller_who_leaves_leaves_the_others_their_answer(is_away: bool)
     await settled()
     leaving.cancel()
     table.may_answer.set()
-    [told] = await asyncio.gather(staying, return_exceptions=True)
+    told: object = (await asyncio.gather(staying, return_exceptions=True))[0]
     assert isinstance(told, StoreUnavailable) if is_away else told == row("first")
     assert leaving.cancelled()
 
