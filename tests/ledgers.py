@@ -37,6 +37,7 @@ from shared.stream.limits import Limits
 from shared.stream.log import Outgoing, Place
 from shared.stream.memory import MemoryInputs, MemoryLog, MemoryRecord, MemoryStore
 from shared.stream.opening import Ledger, Opening, Owner
+from shared.stream.store import Writes
 from shared.stream.turn import Turn
 from tests.simulation.program import SHOP
 
@@ -81,6 +82,8 @@ class MemoryLedger:
     """What services know when inputs come; None: all that is published by then."""
     log_type: type[MemoryLog] = MemoryLog
     inputs_type: type[MemoryInputs] = MemoryInputs
+    watchers: list[Callable[[Writes], object]] = field(default_factory=list)
+    """Of all turns."""
 
     def __post_init__(self) -> None:
         keyed = {topic.name: PARTITIONS for topic in (ACTIVITY, COMMANDS, AWARDS, LEDGER)}
@@ -206,6 +209,7 @@ class MemoryLedger:
                 limits=LIMITS,
                 look_again=partial(self._look_again, service),
             )
+            turn.watchers = self.watchers
             for partition in range(PARTITIONS):
                 turn.positions[partition] = await opening.open(partition)
             inputs.assign(

@@ -2,8 +2,8 @@
 
 A chore beside the loop. Guarantees: every errand that is folded is carried on until its outcome is,
 at least once; the receiver's cause check makes it exactly once. What there is to carry is found in
-the rows, so nothing is lost when it is killed. It decides nothing. NOTIFY wakes it; a hint that is
-lost costs `LOOK_SECONDS`.
+the rows, so nothing is lost when it is killed. It decides nothing. What wakes it is a hint: if that
+is lost, it costs `LOOK_SECONDS`.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -37,7 +36,7 @@ from shared.postgres.pool import available
 from shared.stream.log import LogUnavailable, Outgoing, Place
 from shared.stream.process import Shell
 from shared.stream.records import partition_of_account
-from shared.stream.store import StoreUnavailable, Table
+from shared.stream.store import StoreUnavailable, Table, Writes
 
 LOOK_SECONDS = 0.5
 """How often rows are looked at without a hint."""
@@ -54,6 +53,10 @@ SENT_AT_ONCE = 100
 """Transfers that are told to the other account at once: what is told may fill half a record."""
 
 
+ERRANDS = (CLAIM, TRANSFER, PARCEL)
+"""Whose rows say what there is to carry."""
+
+
 def _oldest(table: Table, condition: str) -> str:
     columns = ", ".join(f'"{column}"' for column in table.columns)
     what = f"SELECT {columns} FROM {table.name} WHERE {condition}"  # noqa: S608
@@ -68,7 +71,7 @@ IS_ANYTHING_OPEN = f"""
         OR EXISTS (SELECT FROM {TRANSFER.name} WHERE {OPEN_TRANSFER})
         OR EXISTS (SELECT FROM {PARCEL.name} WHERE {OPEN_PARCEL})
 """  # noqa: S608
-"""Whether it is worth looking further: mostly it is not, and every fold of commands is a hint."""
+"""Whether it is worth looking further; mostly it is not."""
 OPEN_CLAIMS = _oldest(CLAIM, OPEN_CLAIM)
 IN_TRANSIT = _oldest(TRANSFER, OPEN_TRANSFER)
 NEXT_PARCELS = f"""
@@ -90,7 +93,9 @@ async def courier(shell: Shell) -> None:
             async with _hints(shell) as hints:
                 while not hints.connection.is_closed():
                     hints.came.clear()
-                    await carry(shell, sent)
+                    hints.is_anything_open = await _is_anything_open(shell)
+                    if hints.is_anything_open:
+                        await carry(shell, sent)
                     await asyncio.sleep(PAUSE_SECONDS)
                     await _hint(hints)
         except (LogUnavailable, StoreUnavailable) as error:
@@ -118,6 +123,12 @@ class Sent:
             self._at.popitem(last=False)
 
 
+async def _is_anything_open(shell: Shell) -> bool:
+    async with available(), shell.pool.lent() as connection:
+        [(found,)] = await connection.fetch(IS_ANYTHING_OPEN)
+    return bool(found)
+
+
 async def carry(shell: Shell, sent: Sent) -> int:
     """Send what comes next of each open errand of this process's accounts; how many commands."""
     now = asyncio.get_running_loop().time()
@@ -135,9 +146,6 @@ async def carry(shell: Shell, sent: Sent) -> int:
 async def open_letters(shell: Shell, is_recent: Callable[[Cause], bool]) -> list[Letter]:
     """What the rows say is to be carried for this process's accounts, but for what is recent."""
     async with available(), shell.pool.lent() as connection:
-        [(is_anything_open,)] = await connection.fetch(IS_ANYTHING_OPEN)
-        if not is_anything_open:
-            return []
         letters = [
             *await _of_claims(shell, connection),
             *await _of_transfers(shell, connection, is_recent),
@@ -248,28 +256,46 @@ def _outgoing(found: Letter) -> Outgoing:
     return Outgoing(command.account.encode(), value, headers)
 
 
-class Hints(NamedTuple):
-    """Told whenever something was folded, as long as the connection lives."""
+class Hints:
+    """Whether it is time to look, as long as the connection lives that listens.
 
-    connection: asyncpg.Connection
-    came: asyncio.Event
+    A fold of this process says so if it wrote an errand; those of others, if anything is open.
+    """
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+        self.came = asyncio.Event()
+        self.is_anything_open = False
+        """What the last look found."""
+
+    def folded(self, writes: Writes) -> None:
+        """These rows are committed."""
+        if any(writes.get(table) for table in ERRANDS):
+            self.came.set()
+
+    def notified(self, *_: object) -> None:
+        """A command was folded, somewhere."""
+        if self.is_anything_open:
+            self.came.set()
 
 
 @asynccontextmanager
 async def _hints(shell: Shell) -> AsyncIterator[Hints]:
-    """A connection that listens. Raises StoreUnavailable."""
-    came = asyncio.Event()
+    """With a connection that listens. Raises StoreUnavailable."""
     async with available():
         connection = await asyncpg.connect(
             shell.settings.postgres,
             timeout=CONNECT_SECONDS,
             server_settings={"application_name": "tessera-courier"},
         )
+    hints = Hints(connection)
+    shell.runner.turn.watchers.append(hints.folded)
     try:
         async with available():
-            await connection.add_listener(CHANNEL, lambda *_: came.set())
-        yield Hints(connection, came)
+            await connection.add_listener(CHANNEL, hints.notified)
+        yield hints
     finally:
+        shell.runner.turn.watchers.remove(hints.folded)
         connection.terminate()
 
 

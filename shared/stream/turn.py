@@ -24,7 +24,7 @@ from shared.stream.planning import Plan
 from shared.stream.positions import Outpaced, same_log
 from shared.stream.records import partition_of_account
 from shared.stream.service import Input, Service, State, Unreadable
-from shared.stream.store import InputMark, Loaded, Lookup, Need, Position, Rows, Store
+from shared.stream.store import InputMark, Loaded, Lookup, Need, Position, Rows, Store, Writes
 
 S = TypeVar("S", bound=State)
 logger = structlog.get_logger()
@@ -99,6 +99,8 @@ class Turn(Generic[S]):
         self.look_again = look_again
         self.positions: dict[int, Position] = {}
         self.void = 0
+        self.watchers: list[Callable[[Writes], object]] = []
+        """Called with the rows of each fold that is committed."""
 
     async def run(self) -> int:
         """One turn; how many inputs it took.
@@ -290,9 +292,11 @@ class Turn(Generic[S]):
 
     async def _fold_one(self, plan: Plan[S]) -> bool:
         assert plan.after is not None
-        return await self.store.fold(
-            plan.position, plan.after, plan.state.writes(), notify=plan.notify
-        )
+        writes = plan.state.writes()
+        folded = await self.store.fold(plan.position, plan.after, writes, notify=plan.notify)
+        for watch in self.watchers if folded else ():
+            watch(writes)
+        return folded
 
     # answer
 

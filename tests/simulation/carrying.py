@@ -1,6 +1,5 @@
 """What redeem's courier runs on: its shell, and the connection that tells it of folds."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from types import SimpleNamespace
@@ -41,11 +40,12 @@ class SimulatedShell:
 
 
 @asynccontextmanager
-async def hints(shell: Any) -> AsyncIterator[Hints]:
+async def hints_of(shell: Any) -> AsyncIterator[Hints]:
     """In the place of `services.redeem.courier._hints`."""
-    came = asyncio.Event()
-    shell.hint = came.set
-    yield Hints(shell, came)
+    hints = Hints(shell)
+    shell.hint = hints.notified
+    shell.runner.turn.watchers.append(hints.folded)
+    yield hints
 
 
 def _nothing() -> None:

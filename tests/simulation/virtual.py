@@ -20,7 +20,7 @@ from shared.chain import link
 from shared.chain.link import Header
 from shared.events import ids, registry
 from shared.stream import opening, planning, positions, turn
-from tests.simulation.carrying import hints
+from tests.simulation.carrying import hints_of
 from tests.simulation.network import EPOCH_MS
 from tests.simulation.replacing import replaced
 
@@ -85,7 +85,7 @@ REPLACED = (
     (arrivals, "monotonic", _now),
     (arrivals, "LOOK_SECONDS", LOOK_SECONDS),
     (courier, "LOOK_SECONDS", CARRY_SECONDS),
-    (courier, "_hints", hints),
+    (courier, "_hints", hints_of),
     *((where, "time", SimpleNamespace(time_ns=_now_ns)) for where in (redemptions, courier)),
 )
 """What stands where, while histories run."""

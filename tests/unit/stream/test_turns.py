@@ -18,6 +18,7 @@ import pytest
 
 from services.earn.projection import DECISION
 from services.redeem.projection import ACCOUNT, LOT
+from services.redeem.projection import DECISION as REDEEM_DECISION
 from shared.events import quarantine
 from shared.events.awards import PointsEarned
 from shared.events.facts import InputRejected
@@ -115,6 +116,14 @@ def test_who_waits_for_a_command_is_told_and_nobody_else(ledger: MemoryLedger):
     assert told.notified == 1
 
 
+def test_whoever_watches_is_shown_the_rows_that_are_committed(ledger: MemoryLedger):
+    shown: list[Any] = []
+    ledger.watchers.append(shown.append)
+    ledger.redeem(JO, "key", 5)
+    ledger.run()
+    assert [row for writes in shown for row in writes.get(ACCOUNT, ())] == [account(ledger)]
+
+
 # whose turn it is, and when
 
 
@@ -186,10 +195,14 @@ def test_a_turn_is_over_when_one_of_its_partitions_is_not_folded(away: StoreUnav
     redeem = ledger.services["redeem"]
     ledger.stores["redeem"] = store = Refusing(redeem.tables, redeem.lookups)
     store.away = away
+    shown: list[Any] = []
+    ledger.watchers.append(shown.append)
     for name in (JO, MAX):
         ledger.redeem(name, "key", 5)
     with pytest.raises(Outpaced if away is None else StoreUnavailable):
         ledger.run()
+    rows = [row for writes in shown for row in writes.get(REDEEM_DECISION, ())]
+    assert {row.account for row in rows} == {MAX}
 
 
 class Editing(MemoryInputs):
