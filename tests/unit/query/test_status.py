@@ -9,9 +9,9 @@ import pytest
 from fastapi import Response
 from pydantic import BaseModel
 
-from services.query.arrivals import Decided
 from services.query.carried_requests import CarriedRequests
 from services.query.courses import MERGES_MADE
+from services.query.decisions import Decided
 from services.query.problems import Code, Problem
 from services.query.reading import Snapshot
 from services.query.redemptions import REDEMPTION, Redemptions, Sent, Ticket

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from services.query.arrivals import Arrivals, Decided
+from services.query.arrivals import Arrivals
+from services.query.decisions import Decided
 from tests.stories.setting import named
 
 CAUSE = named("cause")
