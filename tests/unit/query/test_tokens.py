@@ -1,13 +1,18 @@
 """Tokens and tickets: what was given out is read again, and nothing else is."""
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.query.problems import Code, Problem
+from services.query.reading import Reader
 from services.query.redemptions import Ticket
 from services.query.tokens import Served, Token
 from shared.events.ids import DIGEST_BYTES
+from shared.stream.log import Bounds, Place
 
 MALFORMED = [
     *("", " ", "1", "1-", "-1", "a-b", "1-2-3", "01-2", "1-02", "1-2 ", "-1-2", "1--2", "٣-1"),
@@ -56,3 +61,24 @@ def test_the_highest_position_of_each_partition_is_kept(tokens: list[Token]):
     for partition in range(4):
         positions = [token.position for token in tokens if token.partition == partition]
         assert served.at(partition) == max(positions, default=0)
+
+
+class AtItsEnd:
+    """A log of which this many records are known to be there."""
+
+    def __init__(self, end: int) -> None:
+        self.made = self
+        self.end = end
+
+    async def bounds(self, places: list[Place]) -> dict[Place, Bounds]:
+        """See `Log.bounds`."""
+        return {place: Bounds(0, self.end) for place in places}
+
+
+@pytest.mark.parametrize(("end", "is_taken"), [(5, True), (4, False)])
+async def test_a_token_of_the_last_record_may_have_been_given_out(end: int, is_taken: bool):
+    nothing: Any = None
+    log: Any = AtItsEnd(end)
+    reader = Reader(nothing, nothing, log, 1)
+    with nullcontext() if is_taken else pytest.raises(Problem, match=Code.TOKEN_MALFORMED):
+        await reader._check_given_out(Token(0, 5))
