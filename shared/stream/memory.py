@@ -138,6 +138,17 @@ class MemoryTable:
         self.indexed = {names.index(column): dict[Any, dict[Any, None]]() for column in columns}
         self.rows: dict[Any, Any] = {}
 
+    def copy(self) -> "MemoryTable":
+        """A table with the same rows, which go their own way."""
+        other = MemoryTable.__new__(MemoryTable)
+        vars(other).update(vars(self))
+        other.rows = dict(self.rows)
+        other.indexed = {
+            column: {value: dict(keys) for value, keys in index.items()}
+            for column, index in self.indexed.items()
+        }
+        return other
+
     def put(self, row: Row) -> None:
         """Insert a row or replace the one with its key."""
         key = self.key_of(row)
@@ -166,6 +177,17 @@ class MemoryStore:
             for table in tables
         }
         self.notified = 0
+
+    def take(self, other: "MemoryStore") -> None:
+        """All rows and positions of another store, which go their own way from here on."""
+        self.positions = dict(other.positions)
+        self.tables = {table: kept.copy() for table, kept in other.tables.items()}
+
+    def copy(self) -> "MemoryStore":
+        """A store with the same rows and positions."""
+        other = MemoryStore((), ())
+        other.take(self)
+        return other
 
     async def load(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
         """See `Store.load`."""

@@ -24,7 +24,7 @@ from tests.simulation.nodes import ApiNode
 from tests.simulation.outside import BRAND, Answer, Outside, Seen, Violation
 
 T = TypeVar("T")
-CALL_SECONDS = 20.0
+CALL_SECONDS = 8.0
 PAUSE_SECONDS = 1.0
 TICKET = "?ticket="
 PASSING = (Code.NOT_CAUGHT_UP, Code.BUSY)
@@ -57,7 +57,12 @@ class Caller:
             late.cancel()
 
     async def ask(self, command: Asked) -> Answer | None:
-        """What is told in the end; None if the key belongs to another body."""
+        """What is told in the end; None if the key belongs to another body, or the load is over.
+
+        What was asked before that goes on until it is answered.
+        """
+        if self.world.is_over:
+            return None
         self.world.note(f"ask {registry.encode(command).decode()}")
         cause = cause_of(command)
         asked = (cause, digest(registry.encode(command)))
@@ -90,7 +95,9 @@ class Caller:
     async def read(
         self, account: str, token: Token | None, only: ApiNode | None = None
     ) -> Seen | None:
-        """What the API, or one process of it, shows of an account; None if it shows nothing."""
+        """What the API, or one process of it, shows of an account; None if nothing."""
+        if self.world.is_over:
+            return None
         tokens = [] if token is None else [token]
         try:
             snapshot = await self.call(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shared.stream.log import Place
 from shared.stream.memory import MemoryRecord
+from tests.simulation.checks import check
 from tests.simulation.clients import Clients
 from tests.simulation.databases import Database, IntakeDatabase
 from tests.simulation.history import History, Setting
@@ -34,7 +35,8 @@ class Beginning(NamedTuple):
         history.loop.now = self.now
         history.broker.records.update((place, list(found)) for place, found in self.records.items())
         for name, database in self.databases.items():
-            history.databases[name].copy(database)
+            history.databases[name] = database.copy(history.network)
+            history.begun[name] = database.rows
         history.intake_database.copy(self.intake_database)
         history.journal.purchases.update(
             (receipt, set(amounts)) for receipt, amounts in self.purchases.items()
@@ -46,17 +48,19 @@ class _Welcome(History):
 
     async def run(self) -> None:
         """Until they are folded."""
-        self.start_owners(rivals=1)
+        self.start_owners()
         await Clients(self).welcome()
         await self.drain()
 
 
 @cache
 def beginning(setting: Setting, accounts: int) -> Beginning:
-    """The world in which these members have been welcomed."""
+    """The world in which these members have been welcomed; all that must hold holds in it."""
     loop = SeededLoop(SEED)  # type: ignore[abstract]
-    world = _Welcome(loop, Load(accounts=accounts), CALM, setting)
+    world = _Welcome(loop, Load(accounts=accounts, is_welcomed=False), CALM, setting)
+    world.begin()
     loop.run(world.run())
+    check(world)
     return Beginning(
         loop.now,
         world.broker.records,

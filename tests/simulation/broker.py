@@ -126,7 +126,8 @@ class SimulatedInputs(MemoryInputs):
         self.look_again = lambda: self.broker.arrived(arrival)
         await arrival
         idle.cancel()
-        await asyncio.sleep(self.network.delay())
+        if delay := self.network.delay():
+            await asyncio.sleep(delay)
         return self._handed_out(await super().poll(limit, wait_ms))
 
     def _handed_out(self, polled: dict[Place, list[Record]]) -> dict[Place, list[Record]]:

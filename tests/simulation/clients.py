@@ -183,7 +183,7 @@ class Clients:
     async def redeem(self) -> None:
         """A redemption, asked for until it is answered; keys are used again, some are cancelled."""
         account = self.caller.account()
-        key = f"k{self.random.randrange(1 + self.world.load.redemptions)}"
+        key = f"k{self.random.randrange(1 + self.world.load.redemptions // 2)}"
         points = self.random.randrange(9)
         command = RedeemPoints(account=account, idempotency_key=key, points=points)
         told = await self.caller.ask(command)
@@ -216,7 +216,8 @@ class Clients:
         if told is None or told.status != HTTPStatus.OK:
             return
         hold = command_cause(account, key).id
-        await asyncio.sleep(self.random.uniform(0, 1.3 * LAPSE_SECONDS))
+        patience = min(1.3 * LAPSE_SECONDS, self.world.load.seconds)
+        await asyncio.sleep(self.random.uniform(0, patience))
         some = self.random.choice((None, 1))
         capture = CapturePoints(
             account=account, idempotency_key=f"{key}c", hold_id=hold, points=some
@@ -295,7 +296,7 @@ class Clients:
                 if last is not None and _is_before(seen, last):
                     raise Violation(f"I11: {last} was followed by {seen}")
                 last = seen
-            await asyncio.sleep(self.random.uniform(0, 5))
+            await asyncio.sleep(self.random.uniform(0, self.world.load.seconds / READS))
 
 
 def _amount(receipt: int) -> int:

@@ -12,13 +12,15 @@ from shared.stream.log import Outgoing, Place
 from shared.stream.positions import Halted
 from tests.simulation.history import History
 from tests.simulation.nodes import SERVICES
-from tests.simulation.outside import Violation
+from tests.simulation.outside import LITTLE, Violation
 
 LOOK_SECONDS = 60.0
 
 
 class DamagedHistory(History):
     """A history whose log is not any more what was folded."""
+
+    shapes = LITTLE
 
     async def run(self) -> None:
         """The history, the damage, new owners."""
@@ -60,12 +62,12 @@ class DamagedHistory(History):
 
     def _read(self, name: str, place: Place) -> int:
         """How far the service has read or folded a topic."""
-        output = SERVICES[name]().output.name
+        output = SERVICES[name].output.name
         position = self.databases[name].rows.positions[output, place.partition]
         return position.next_offset if place.topic == output else position.inputs[place.topic].next
 
     def _decisions(self, name: str) -> int:
-        return len(self.records(SERVICES[name]().output))
+        return len(self.records(SERVICES[name].output))
 
     def _edit(self, place: Place, read: int) -> None:
         """The last record that was read is another one."""

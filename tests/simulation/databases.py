@@ -52,10 +52,10 @@ def _drop_row(table: MemoryTable, key: Any) -> None:
 class Database:
     """The server side of a deciding service's store."""
 
-    def __init__(self, network: Network, make: Callable[[], MemoryStore]) -> None:
+    def __init__(self, network: Network, empty: MemoryStore, rows: MemoryStore) -> None:
         self.network = network
-        self.make = make
-        self.rows = make()
+        self.empty = empty
+        self.rows = rows.copy()
         self.commits: list[Undo] = []
         self.lags_until = 0.0
         """Until then some reads are answered by a replica that is behind."""
@@ -65,24 +65,17 @@ class Database:
         """What a read is answered from."""
         if self.network.loop.now >= self.lags_until or not self.network.chance(REPLICA_READS):
             return self.rows
-        replica = self._replica_of(self)
+        replica = self.rows.copy()
         missing = self.network.random.randint(0, min(LAG_MAX, len(self.commits)))
         for undo in self.commits[len(self.commits) - missing :][::-1]:
             undo.undo(replica)
         return replica
 
-    def _replica_of(self, other: "Database") -> MemoryStore:
-        replica = self.make()
-        replica.positions.update(other.rows.positions)
-        for table, kept in other.rows.tables.items():
-            for row in kept.rows.values():
-                replica.tables[table].put(row)
-        return replica
-
-    def copy(self, other: "Database") -> None:
-        """All that another one has, and what it could still lose."""
-        self.rows = self._replica_of(other)
-        self.commits = list(other.commits)
+    def copy(self, network: Network) -> "Database":
+        """Another one with the same rows, which may lose the same commits."""
+        other = Database(network, self.empty, self.rows)
+        other.commits = list(self.commits)
+        return other
 
     def fold(self, old: Position, new: Position, writes: Writes, *, notify: bool) -> bool:
         """A commit."""
@@ -103,7 +96,7 @@ class Database:
 
     def drop(self) -> None:
         """Somebody drops the schema."""
-        self.rows = self.make()
+        self.rows = self.empty.copy()
         self.commits.clear()
 
 

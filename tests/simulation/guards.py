@@ -6,7 +6,6 @@ A guard is taken away by putting something else in its place (`removals`).
 is chance, and a rate can be compared.
 """
 
-import gc
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -19,15 +18,16 @@ from typing import NamedTuple
 from tests.simulation import removals
 from tests.simulation.beginnings import beginning
 from tests.simulation.loop import Stuck
+from tests.simulation.network import BAD, Faults
 from tests.simulation.outside import NOTHING, Load, Violation
 from tests.simulation.removals import Removal
-from tests.simulation.run import run_seed
+from tests.simulation.run import outcomes
 
 SEEDS_MAX = 20_000
 MUCH_READ = Load(
     purchases=3, returns=0, redemptions=2, checkouts=0, rewards=0, transfers=0, readers=8
 )
-MUCH_REDEEMED = replace(NOTHING, redemptions=10, together=True)
+MUCH_REDEEMED = replace(NOTHING, redemptions=16, together=True, seconds=3.0)
 """Keys of one account are used with other bodies, and decided with others in one turn."""
 WITH_REWARDS = Load(
     purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, transfers=0, readers=0
@@ -39,11 +39,12 @@ BROKEN = (Violation, AssertionError, Stuck, LookupError, ValueError)
 
 
 class Guard(NamedTuple):
-    """A guard, what takes it away, and under which load it is missed (None: each seed's own)."""
+    """A guard, what takes it away, and where it is missed (None: under each seed's own)."""
 
     name: str
     remove: Callable[[Removal], None]
     load: Load | None = None
+    faults: Faults | None = None
 
 
 class Found(NamedTuple):
@@ -74,39 +75,30 @@ def without(guard: Guard) -> Iterator[None]:
 def hunt(guard: Guard, seeds_max: int = SEEDS_MAX) -> Found | None:
     """Run seeds from 0 on until one breaks; None if none does."""
     with without(guard):
-        for seed in range(seeds_max):
-            if violation := _violation(seed, guard.load):
-                return Found(seed + 1, violation)
+        for seed, broken in enumerate(outcomes(range(seeds_max), guard.load, guard.faults, BROKEN)):
+            if broken is not None:
+                return Found(seed + 1, broken.violation)
     return None
 
 
 def rate(guard: Guard, cpu_seconds: float) -> Rate:
     """Run seeds from 0 on for so long, and count those that break."""
-    broken = 0
+    found = 0
     started = process_time()
     with without(guard):
-        for seed in count():
-            broken += _violation(seed, guard.load) is not None
+        for seed, broken in enumerate(outcomes(count(), guard.load, guard.faults, BROKEN)):
+            found += broken is not None
             spent = process_time() - started
             if spent >= cpu_seconds:
-                return Rate(seed + 1, broken, spent)
+                return Rate(seed + 1, found, spent)
     raise AssertionError("seeds do not end")
-
-
-def _violation(seed: int, load: Load | None) -> str | None:
-    """The first line of what a history breaks with; None if it holds."""
-    try:
-        run_seed(seed, load)
-    except BROKEN as broken:
-        return f"{type(broken).__name__}: {broken}".splitlines()[0]
-    return None
 
 
 GUARDS = (
     Guard("whole polls", removals.whole_polls),
     Guard("hash link", removals.hash_link),
     Guard("head loaded with the state", removals.loaded_head),
-    Guard("quarantine before facts", removals.aside_first, MUCH_REDEEMED),
+    Guard("quarantine before facts", removals.aside_first, MUCH_REDEEMED, BAD),
     Guard("read-back before the answer", removals.read_back),
     Guard("position compare-and-swap", removals.swap),
     Guard("cause dedupe", removals.causes),
@@ -123,7 +115,7 @@ GUARDS = (
     Guard("highest position served", removals.served, MUCH_READ),
     Guard("halt on another record at position - 1", removals.another_log),
     Guard("account guard on cash off and holds", removals.cash_off_guard),
-    Guard("account guard on rewards", removals.reward_guard),
+    Guard("account guard on rewards", removals.reward_guard, WITH_REWARDS),
     Guard("account guard on transfers", removals.transfer_guard, WITH_TRANSFERS),
     Guard("what is said to a merged account goes on", removals.sent_on, WITH_MERGES),
     Guard("points only for a unit", removals.unit_taken, WITH_REWARDS),
@@ -162,7 +154,6 @@ def rates(cpu_seconds: float) -> Iterator[tuple[object, ...]]:
 
 def main(*cpu_seconds: str) -> None:
     """Print one of the tables, guard by guard."""
-    gc.freeze()  # what is imported is no garbage
     for cells in rates(float(cpu_seconds[0])) if cpu_seconds else first_seeds():
         sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
         sys.stdout.flush()

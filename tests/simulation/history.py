@@ -1,7 +1,8 @@
 """One history: a load, faults in a seeded order, then peace until everything is folded."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from random import Random
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from shared.stream.positions import head_of
 from shared.stream.records import recorded, source_of
 from shared.stream.store import Position
 from tests.simulation.broker import Broker
-from tests.simulation.chaos import CLOCK_AHEAD_MS, OWNERS, Chaos
+from tests.simulation.chaos import CLOCK_AHEAD_MS, Chaos
 from tests.simulation.clients import Clients
 from tests.simulation.databases import Database, IntakeDatabase
 from tests.simulation.loop import ENVIRONMENT, SeededLoop
@@ -29,6 +30,7 @@ from tests.simulation.network import BAD, CALM, Faults, Network
 from tests.simulation.nodes import (
     API,
     INTAKE,
+    OWNERS,
     REDEEM,
     SERVICES,
     ApiNode,
@@ -36,13 +38,17 @@ from tests.simulation.nodes import (
     IntakeNode,
     Node,
 )
-from tests.simulation.outside import Journal, Load, Violation
+from tests.simulation.outside import SHAPES, Journal, Load, Violation
 from tests.simulation.rule import follow
 
 TOPICS = (PURCHASES, ACTIVITY, COMMANDS, AWARDS, LEDGER)
 HEAL_SECONDS = 600.0
 """Longer than all requests, pauses and waits that were under way when the faults ended."""
-LOOK_SECONDS = 2.0
+LATE_SECONDS = 3.0
+"""How long messages still go wrong while those wait who have asked for something."""
+LOOK_SECONDS = 10.0
+RIVALS = 0.3
+"""How often a service, mostly redeem, begins with two processes that own everything."""
 
 
 class Setting(NamedTuple):
@@ -54,11 +60,13 @@ class Setting(NamedTuple):
     @staticmethod
     def drawn(random: Random, catalogues: Sequence[Catalogue]) -> "Setting":
         """A seed's."""
-        return Setting(random.choice(catalogues), random.choice((1, 1, 1, 2)))
+        return Setting(random.choice(catalogues), random.choice((1, 1, 1, 1, 2)))
 
 
 class History:
     """The world of one seed."""
+
+    shapes = SHAPES
 
     def __init__(
         self,
@@ -69,20 +77,27 @@ class History:
     ) -> None:
         self.loop = loop
         self.random = loop.random
-        self.load = load or Load.drawn(loop.random)
+        self.load = load or Load.drawn(loop.random, self.shapes)
         self.has_errands = self.load.rewards + self.load.transfers + self.load.merges > 0
+        is_at_rest = self.load.is_welcomed and not self.load.is_bought
+        self.owners: Sequence[str] = (REDEEM,) if is_at_rest else OWNERS
+        """Where nothing is bought, earn and intake have nothing to do that others could see."""
         self.setting = setting
         self.catalogue, self.partitions = setting
+        self.everything = set(range(self.partitions))
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
         self.network = Network(loop, usual if faults is None else faults)
         counts = {topic.name: self.partitions for topic in TOPICS}
         self.broker = Broker(self.network, {**counts, QUARANTINE.name: 1})
-        self.databases = {name: Database(self.network, rows_of(name)) for name in SERVICES}
+        self.databases: dict[str, Database] = {}
         self.intake_database = IntakeDatabase()
+        self.begun: dict[str, MemoryStore] = {}
+        """The rows with which the history begins; a rebuild need not go further back."""
         self.nodes: list[Node] = []
         self.journal = Journal()
         self.trace: list[str] = []
         self.is_undisturbed = False
+        self.is_over = False
 
     def note(self, what: str) -> None:
         """A line of the trace that a failing seed prints."""
@@ -101,6 +116,13 @@ class History:
             for partition in range(self.partitions)
             for record in self.broker.records[Place(topic.name, partition)]
         ]
+
+    def begin(self) -> None:
+        """From nothing; see `beginnings` for others."""
+        self.begun = {name: empty(name) for name in SERVICES}
+        self.databases = {
+            name: Database(self.network, rows, rows) for name, rows in self.begun.items()
+        }
 
     # processes
 
@@ -130,25 +152,34 @@ class History:
     # the course of events
 
     async def run(self) -> None:
-        """Load and faults, then peace until everything is folded."""
+        """Load and faults, messages that go wrong for a while, peace until everything is folded."""
         for name in (API, API):
             self.start(name)
-        rivals = self.random.choice((1, 1, 1, 1, 2))
-        self.start_owners(rivals)
+        self.start_owners()
+        rivalled = self.network.chance(RIVALS)
+        if rivalled:
+            self.start(self.random.choice((REDEEM, *self.owners))).group.give(self.everything)
         planned = Chaos(self)
-        self.is_undisturbed = planned.is_undisturbed and rivals == 1
+        self.is_undisturbed = planned.is_undisturbed and not rivalled
         chaos = self.loop.spawn(ENVIRONMENT, planned.run())
         work = Clients(self).start()
         await asyncio.sleep(self.load.seconds)
         chaos.cancel()
+        self.is_over = True
+        if work:
+            await asyncio.wait(work, timeout=LATE_SECONDS)
         self._heal()
         await asyncio.gather(*work)
         await self.drain()
 
-    def start_owners(self, rivals: int) -> None:
-        """So many processes of each service, all of which own every partition."""
-        for name in OWNERS * rivals:
-            self.start(name).group.give(set(range(self.partitions)))
+    def start_owners(self) -> None:
+        """A process of each service, which owns every partition."""
+        for name in self.owners:
+            node = self.start(name)
+            if self.load.is_welcomed and self.load.is_opened:
+                node.go_on(self.everything)
+            else:
+                node.group.give(self.everything)
 
     def _heal(self) -> None:
         """No faults from here on; what they have set going still takes place.
@@ -160,12 +191,13 @@ class History:
         self.broker.clock_ahead_ms = 0
         for database in self.databases.values():
             database.lags_until = 0.0
-        for name in OWNERS:
+        for name in self.owners:
             first, *others = self.living(name)
             first.process.paused_until = 0.0
             for node in others:
                 node.kill()
-            first.group.give(set(range(self.partitions)))
+            if len(first.group.owned) < self.partitions:
+                first.group.give(self.everything)
 
     async def drain(self) -> None:
         """Until everything is folded and nothing is under way."""
@@ -178,12 +210,12 @@ class History:
     def _folded(self) -> bool:
         if self.network.busy_until > self.loop.now:
             return False
-        if unforwarded(self) or not self._is_carried():
+        if not (all(map(self._is_folded, SERVICES)) and self._is_carried()):
             return False
-        return all(self._is_folded(name) for name in SERVICES)
+        return not unforwarded(self)
 
     def _is_folded(self, name: str) -> bool:
-        service = SERVICES[name]()
+        service = SERVICES[name]
         for partition in range(self.partitions):
             position = self.databases[name].rows.positions.get((service.output.name, partition))
             if position is None or self._is_behind(position):
@@ -223,10 +255,11 @@ class History:
         return False
 
 
-def rows_of(name: str) -> Callable[[], MemoryStore]:
-    """Makes the empty tables of a service."""
-    service = SERVICES[name]()
-    return lambda: MemoryStore(service.tables, service.lookups)
+@cache
+def empty(name: str) -> MemoryStore:
+    """The tables of a service, of which histories take copies."""
+    service = SERVICES[name]
+    return MemoryStore(service.tables, service.lookups)
 
 
 def set_aside(history: History) -> set[Source]:

@@ -1,14 +1,12 @@
 """Many seeds, one after the other or on several cores: what `tessera simulate` does."""
 
-import gc
 import sys
-import traceback
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from time import perf_counter, process_time
 from typing import NamedTuple
 
-from tests.simulation.run import run_seed
+from tests.simulation.run import outcomes, run_seed
 
 BATCH = 100
 FAILURES_TOLD = 3
@@ -23,21 +21,13 @@ class Batch(NamedTuple):
 
 
 def run_batch(seeds: range) -> Batch:
-    """Run some seeds. Garbage is collected between histories: each one is a web of cycles."""
-    failures: dict[int, str] = {}
+    """Run some seeds."""
     started = process_time()
-    gc.disable()
-    gc.freeze()  # what is imported is no garbage
-    try:
-        for seed in seeds:
-            try:
-                run_seed(seed)
-            except Exception as error:  # noqa: BLE001  (whatever it is fails the seed)
-                failures[seed] = "".join(traceback.format_exception(error, limit=-3))
-        gc.collect()
-    finally:
-        gc.unfreeze()
-        gc.enable()
+    failures = {
+        seed: broken.told
+        for seed, broken in zip(seeds, outcomes(seeds), strict=True)
+        if broken is not None
+    }
     return Batch(len(seeds) - len(failures), failures, process_time() - started)
 
 

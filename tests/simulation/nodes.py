@@ -38,8 +38,11 @@ from tests.simulation.statements import Statements
 LEDGER_ID = "simulated"
 FOLD_VERSION = "1.0"
 LIMITS = Limits(inputs_per_turn=4, poll_wait_ms=200, replay_records=5)
-SERVICES: dict[str, Callable[[], Any]] = {"earn": Earn, "redeem": Redeem}
+SERVICES: dict[str, Any] = {"earn": Earn, "redeem": Redeem}
+"""The deciding services: what they are made of is told by their classes."""
 REDEEM, INTAKE, API = "redeem", "intake", "api"
+OWNERS = (*SERVICES, INTAKE)
+"""Services whose processes own partitions."""
 ANSWER_SECONDS = 5.0
 
 
@@ -75,9 +78,13 @@ class Spread:
 
     def give(self, partitions: set[int]) -> None:
         """A rebalance."""
-        self.owned = frozenset(Place(self.topic.name, partition) for partition in partitions)
+        self.keep(partitions)
         self.changed.set()
         self.inputs.look_again()
+
+    def keep(self, partitions: set[int]) -> None:
+        """These are owned, and nothing is new about it."""
+        self.owned = frozenset(Place(self.topic.name, partition) for partition in partitions)
 
     async def committed(self, nexts: object) -> None:
         """For dashboards."""
@@ -117,6 +124,10 @@ class Node:
     def kill(self) -> None:
         """`kill -9`: it never runs again."""
         self.process.dead = True
+
+    def go_on(self, partitions: set[int]) -> None:
+        """Own these partitions from where the rows stand, as somebody who has opened them."""
+        raise NotImplementedError
 
     def hint(self, partition: int) -> None:
         """A NOTIFY of a fold was sent to whoever listens in this process."""
@@ -164,6 +175,7 @@ class DecidingNode(Node):
             fold_version=FOLD_VERSION,
         )
         runner = Runner(turn, opener, inputs, self.group, _nothing, world.loop.random.random)
+        self.runner = runner
         self.task = world.loop.spawn(self.process, runner.run(asyncio.Event()))
         self.shell: Any = None
         if name == REDEEM and world.has_errands:
@@ -171,6 +183,14 @@ class DecidingNode(Node):
                 world.network, world.databases[name], log, runner, world.partitions
             )
             world.loop.spawn(self.process, courier(self.shell))
+
+    def go_on(self, partitions: set[int]) -> None:
+        """See `Node.go_on`."""
+        self.group.keep(partitions)
+        turn, stored = self.runner.turn, self.world.databases[self.name].rows.positions
+        for partition in partitions:
+            turn.positions[partition] = stored[turn.service.output.name, partition]
+        self.runner.inputs.assign(self.runner._nexts())
 
     def hint(self, _partition: int) -> None:
         """See `Node.hint`: the courier listens."""
@@ -205,7 +225,8 @@ class IntakeNode(Node):
         super().__init__(INTAKE)
         inputs = SimulatedInputs(world.network, world.broker, [PURCHASES.name])
         self.group = Spread(PURCHASES, inputs)
-        intake = Intake(
+        self.world = world
+        self.intake = Intake(
             SimulatedLog(world.network, world.broker),
             inputs,
             SimulatedIntakeStore(world.network, world.intake_database),
@@ -216,7 +237,15 @@ class IntakeNode(Node):
             LIMITS,
             world.loop.random.random,
         )
-        self.task = world.loop.spawn(self.process, intake.run(asyncio.Event()))
+        self.task = world.loop.spawn(self.process, self.intake.run(asyncio.Event()))
+
+    def go_on(self, partitions: set[int]) -> None:
+        """See `Node.go_on`."""
+        self.group.keep(partitions)
+        stored = self.world.intake_database.positions
+        at = {place: stored[place] for place in self.group.owned}
+        self.intake.positions.at.update(at)
+        self.intake.inputs.assign({place: position.next_offset for place, position in at.items()})
 
 
 class ApiNode(Node):

@@ -39,6 +39,8 @@ class Load:
     accounts: int = 2
     is_welcomed: bool = True
     """Whether members have points before anything can go wrong."""
+    is_opened: bool = True
+    """Whether owners go on where those have stopped who gave them, without opening anything."""
     purchases: int = 3
     returns: int = 1
     redemptions: int = 3
@@ -55,15 +57,21 @@ class Load:
     together: bool = False
     """Whether all redemptions, checkouts and rewards come at once."""
 
+    @property
+    def is_bought(self) -> bool:
+        """Whether shops have anything to tell."""
+        return self.purchases + self.returns > 0
+
     @staticmethod
-    def drawn(random: Random) -> "Load":
+    def drawn(random: Random, shapes: "Shapes") -> "Load":
         """A short history's: a few of everything, or more of one thing; at once, or by and by."""
-        [(_, shape)] = random.choices(SHAPES, [weight for weight, _ in SHAPES])
+        [(_, shape)] = random.choices(shapes, [weight for weight, _ in shapes])
         return replace(
             NOTHING,
             accounts=random.randint(1, 2),
             is_welcomed=random.random() < WELCOMED,
-            seconds=random.choice((1.0, 15.0)),
+            is_opened=random.random() < OPENED,
+            seconds=random.choice((1.0, 6.0)),
             together=random.random() < TOGETHER,
             **{name: random.choice(counts) for name, counts in shape.items()},
         )
@@ -83,37 +91,38 @@ NOTHING = Load(
     readers=0,
     ticks=0,
 )
-WELCOMED, TOGETHER = 0.8, 0.5
+WELCOMED, OPENED, TOGETHER = 0.9, 0.85, 0.6
 
 
 Shape = Mapping[str, Sequence[int]]
 """What happens in a history: of each kind of clients one of these numbers."""
+Shapes = Sequence[tuple[int, Shape]]
+RARELY = (0, 0, 0, 0, 0, 0, 0, 1)
 MIXED: Shape = {
-    "purchases": (0, 1, 1),
-    "returns": (0, 1),
-    "redemptions": (0, 1, 2),
-    "checkouts": (0, 1),
-    "adjustments": (0, 1),
-    "amendments": (0, 0, 1),
-    "transfers": (0, 0, 1),
-    "merges": (0, 0, 0, 1),
-    "readers": (0, 0, 1, 2),
-    "ticks": (0, 1),
+    "purchases": (0, 0, 0, 1),
+    "returns": RARELY,
+    "redemptions": (0, 1),
+    "checkouts": RARELY,
+    "adjustments": RARELY,
+    "amendments": RARELY,
+    "transfers": RARELY,
+    "readers": (0, 0, 0, 1),
+    "ticks": (0, 0, 0, 1),
 }
-REWARDS: Shape = {"rewards": (1, 2, 3), "deliveries": (0, 1, 2)}
-SHAPES: tuple[tuple[int, Shape], ...] = (
-    (3, MIXED),
-    (3, {**MIXED, **REWARDS, "rewards": (1, 2)}),
-    (2, {"purchases": (2, 3, 4), "returns": (0, 1, 2), "ticks": (0, 1)}),
-    (3, {"redemptions": (3, 4, 5, 6), "purchases": (0, 1)}),
-    (2, {"checkouts": (1, 2), "adjustments": (0, 1, 2), "amendments": (0, 1), "ticks": (0, 1)}),
-    (2, {"readers": (2, 3, 4), "purchases": (1, 2), "redemptions": (0, 1)}),
-    (1, REWARDS),
-    (1, {"transfers": (2, 3, 4)}),
-    (1, {"merges": (1, 2), "purchases": (1, 2), "redemptions": (0, 1)}),
+SHAPES: Shapes = (
+    (5, MIXED),
+    (6, {"redemptions": (1, 2, 2, 2, 3)}),
+    (3, {"purchases": (1, 1, 2, 3), "returns": (0, 0, 0, 1), "ticks": (0, 0, 0, 1)}),
+    (2, {"checkouts": (1,), "adjustments": (0, 0, 1), "amendments": (0, 0, 1), "ticks": (0, 0, 1)}),
+    (3, {"readers": (1, 2, 3), "redemptions": (0, 1, 1, 2)}),
+    (1, {"rewards": (1, 2), "deliveries": (0, 1)}),
+    (1, {"transfers": (1, 2)}),
+    (1, {"merges": (1,), "purchases": (0, 0, 1), "redemptions": (0, 0, 1)}),
 )
 """How often each is drawn. What disturbs each other is often alike: more of it, and nothing else,
 shows that at less cost."""
+LITTLE: Shapes = ((1, {"purchases": (0, 1), "redemptions": (0, 1)}),)
+"""Where something else is looked for."""
 
 
 @dataclass
@@ -133,6 +142,8 @@ class Outside(World, Protocol):
 
     load: Load
     journal: Journal
+    is_over: bool
+    """Whether the load is: nobody asks for anything new, and soon nothing goes wrong any more."""
 
     def note(self, what: str) -> None:
         """A line of the trace."""

@@ -1,5 +1,10 @@
 """Runs seeds, and says how to see a failing one again."""
 
+import gc
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
 from tests.simulation.beginnings import beginning
 from tests.simulation.checks import check
 from tests.simulation.damage import DamagedHistory
@@ -12,6 +17,8 @@ from tests.simulation.virtual import virtual
 
 CATALOGUES = catalogues()
 TRACE_LINES = 40
+YOUNGEST = 0
+"""The generation in which everything is until garbage is collected."""
 DAMAGED_EVERY = 8
 """Each eighth seed ends with a damaged log."""
 
@@ -25,6 +32,8 @@ def run_seed(seed: int, load: Load | None = None, faults: Faults | None = None) 
         history = make(loop, load, faults, Setting.drawn(loop.random, CATALOGUES))
         if history.load.is_welcomed:
             beginning(history.setting, history.load.accounts).put_into(history)
+        else:
+            history.begin()
         try:
             loop.run(history.run())
             if not is_damaged:
@@ -33,3 +42,44 @@ def run_seed(seed: int, load: Load | None = None, faults: Faults | None = None) 
             error.add_note("\n".join(history.trace[-TRACE_LINES:]))
             raise
     return history
+
+
+class Broken(NamedTuple):
+    """What does not hold in a history, in a line and in full."""
+
+    violation: str
+    told: str
+
+
+def outcomes(
+    seeds: Iterable[int],
+    load: Load | None = None,
+    faults: Faults | None = None,
+    kinds: tuple[type[Exception], ...] = (Exception,),
+) -> Iterator[Broken | None]:
+    """Of each seed: None if its history holds. Raises what is of no such kind.
+
+    A history is a web of cycles, which is swept away before the next one begins: what is imported
+    and what is remembered is not looked through again and again.
+    """
+    gc.disable()
+    gc.freeze()
+    try:
+        with virtual():
+            for seed in seeds:
+                yield _outcome(seed, load, faults, kinds)
+                gc.collect(YOUNGEST)
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+def _outcome(
+    seed: int, load: Load | None, faults: Faults | None, kinds: tuple[type[Exception], ...]
+) -> Broken | None:
+    try:
+        run_seed(seed, load, faults)
+    except kinds as broken:
+        violation = f"{type(broken).__name__}: {broken}".splitlines()[0]
+        return Broken(violation, "".join(traceback.format_exception(broken, limit=-3)))
+    return None

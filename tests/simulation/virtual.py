@@ -46,7 +46,10 @@ class Quiet(structlog.BoundLoggerBase):
 
 @contextmanager
 def virtual() -> Iterator[None]:
-    """Histories run inside of this."""
+    """Histories run inside of this; many in one are quicker, and inside of itself it is nothing."""
+    if registry.decode is _decode:
+        yield
+        return
     told = structlog.get_config()
     structlog.configure(wrapper_class=Quiet)
     with ExitStack() as names:
