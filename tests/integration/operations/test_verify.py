@@ -121,6 +121,14 @@ POSITIONS: Mapping[str, tuple[str, str]] = {
         "UPDATE redeem.stream_position SET next_offset = next_offset + 1 WHERE partition = 0",
         "stored offset",
     ),
+    "another place in the chain": (
+        "UPDATE redeem.stream_position SET seq = seq + 1 WHERE partition = 0",
+        "stored seq",
+    ),
+    "another time": (
+        "UPDATE redeem.stream_position SET time_ms = time_ms + 1 WHERE partition = 0",
+        "stored time",
+    ),
     "another head": (
         "UPDATE earn.stream_position SET head = sha256(head) WHERE partition = 0",
         "stored head",
