@@ -37,6 +37,12 @@ DOWN_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.1
 
 
+PUBLISH_FIRST = (
+    "nothing is played; members earn once a program with their brand is published:\n"
+    "  .venv/bin/tessera program publish programs/grocer.yaml"
+)
+
+
 def run(*, demo: bool) -> int:
     """Start everything, play the demo, stay until Ctrl-C; the exit code."""
     console = Console(highlight=False)
@@ -86,6 +92,8 @@ async def _work(host: Host, console: Console, *, demo: bool) -> None:
         tasks.create_task(host.watch())
         if demo:
             await play(Stage.of(host), console)
+        else:
+            console.print(f"\n{PUBLISH_FIRST}")
         console.print(f"\nAPI documentation: {host.api}/docs")
         console.print("running; Ctrl-C stops everything")
 
