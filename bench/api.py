@@ -5,7 +5,15 @@ import json
 from time import perf_counter
 
 from bench.load import Make, Request, flat_out, offered, one_at_a_time
-from bench.report import Figure, latencies, percentile
+from bench.report import (
+    BARE_ALONE,
+    BARE_OFFERED,
+    BARE_RATE,
+    Absolute,
+    Figure,
+    latencies,
+    percentile,
+)
 from bench.stage import Stage, publish_upstream, stage, watch
 from shared.events.ids import command_cause
 from shared.local import free_port
@@ -123,15 +131,25 @@ async def _redemptions(on: Stage, plain_port: int, seconds: float) -> list[Figur
     at_rate = await offered(on.api_port, redemption("rate"), 200, seconds, [200])
     at_rate_plain = await offered(plain_port, plain("rate"), 200, seconds, [200])
     offered_figure = latencies(
-        "redemption, 200/s offered", at_rate.seconds, at_rate_plain.seconds, "p50 <= 10, p99 <= 40"
+        "redemption, 200/s offered",
+        at_rate.seconds,
+        at_rate_plain.seconds,
+        "p50 <= 10, p99 <= 40",
+        Absolute(10, BARE_OFFERED),
     )
     offered_figure.details["not answered in time"] = at_rate.others
-    alone_figure = latencies("redemption, alone", alone, alone_plain, "p50 <= 6, p99 <= 20")
+    alone_figure = latencies(
+        "redemption, alone",
+        alone,
+        alone_plain,
+        "p50 <= 6, p99 <= 20",
+        Absolute(6, BARE_ALONE),
+    )
     alone_figure.details["p50 of the first"] = 1000 * percentile(early[:count], 0.5)
     return [
         alone_figure,
-        latencies("hold, alone; beside a redemption", checkouts[::2], alone, ""),
-        latencies("capture, alone; beside a redemption", checkouts[1::2], alone, ""),
+        latencies("hold, alone; beside a redemption", checkouts[::2], alone),
+        latencies("capture, alone; beside a redemption", checkouts[1::2], alone),
         offered_figure,
     ]
 
@@ -146,6 +164,7 @@ async def _hot(on: Stage, plain_port: int, seconds: float) -> Figure:
         baseline,
         ">= 1,000",
         {"p99 ms": 1000 * percentile(took, 0.99)},
+        Absolute(1_000, BARE_RATE),
     )
 
 

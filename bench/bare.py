@@ -2,7 +2,7 @@
 
 Purchases of three lines become points by one rule, through pydantic both ways, as chained records
 that are read back and folded: with the clients as they come, in one straight piece of code. Targets
-in absolute numbers were drawn where it makes what `DRAWN` says.
+in absolute numbers were drawn where it makes what `THERE` says.
 
 `python -m bench.bare PURCHASES ALONE SECONDS` prints what it makes, as JSON.
 """
@@ -25,7 +25,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import BaseModel
 
-from bench.report import Figure
+from bench.report import BARE_ALONE, BARE_OFFERED, BARE_RATE, DRAWN, Figure
 from bench.stage import stage
 from shared.process import few_collections
 from shared.stream.kafka import consumer, producer
@@ -75,7 +75,7 @@ class Machine(NamedTuple):
     offered_ms: float
 
 
-DRAWN = Machine(15_000, 1.2, 1.9)
+THERE = Machine(15_000, 1.2, 1.9)
 """Where the targets were drawn: two cores, Debian 12, Python 3.11, in 2026-11."""
 
 
@@ -325,12 +325,9 @@ async def bare(purchases: int, alone: int, seconds: float) -> list[Figure]:
         except ValueError as error:
             raise RuntimeError(child.output()) from error
     return [
-        Figure(f"bare loop, {name}", value, unit, details={"where targets were drawn": drawn})
-        for name, value, unit, drawn in (
-            (f"turns of {PER_TURN}", made.a_second, "purchases/s", DRAWN.a_second),
-            ("one at a time", made.alone_ms, "ms p50", DRAWN.alone_ms),
-            (f"{OFFERED_A_SECOND}/s offered", made.offered_ms, "ms p50", DRAWN.offered_ms),
-        )
+        Figure(BARE_RATE, made.a_second, "purchases/s", details={DRAWN: THERE.a_second}),
+        Figure(BARE_ALONE, made.alone_ms, "ms p50", details={DRAWN: THERE.alone_ms}),
+        Figure(BARE_OFFERED, made.offered_ms, "ms p50", details={DRAWN: THERE.offered_ms}),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from bench.report import Figure
+from bench.report import BARE_RATE, Absolute, Figure
 from bench.stage import Rate, Stage, get, publish_activity, publish_upstream, stage, watch
 from shared.events.topics import ACTIVITY
 from shared.local import free_port
@@ -34,7 +34,15 @@ async def earn_alone(count: int) -> list[Figure]:
         total = sum(steps.values()) or 1.0
         shares = {f"{name} %": 100 * seconds / total for name, seconds in steps.items()}
         return [
-            Figure("earn, one process", rate.a_second, "events/s", baseline, ">= 8,000", shares)
+            Figure(
+                "earn, one process",
+                rate.a_second,
+                "events/s",
+                baseline,
+                ">= 8,000",
+                shares,
+                Absolute(8_000, BARE_RATE),
+            )
         ]
 
 
@@ -60,7 +68,15 @@ async def whole_way(count: int) -> list[Figure]:
         connection = await on.sql()
         expected = "SELECT sum(seq) FROM redeem.stream_position"
         rate: Rate = await watch(connection, expected, count, SECONDS_MAX)
-        figures = [Figure("whole way", rate.a_second, "purchases/s", None, ">= 2,500")]
+        figures = [
+            Figure(
+                "whole way",
+                rate.a_second,
+                "purchases/s",
+                target=">= 2,500",
+                absolute=Absolute(2_500, BARE_RATE),
+            )
+        ]
         figures += await _rebuild(on, connection)
         await connection.close()
         return figures
@@ -81,6 +97,7 @@ async def _rebuild(on: Stage, sql: Any) -> list[Figure]:
             "facts/s",
             baseline,
             ">= 40,000",
+            absolute=Absolute(40_000, BARE_RATE),
         )
     ]
 
