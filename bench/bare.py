@@ -22,15 +22,13 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import asyncpg
 import uvloop
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import BaseModel
 
 from bench.report import BARE_ALONE, BARE_OFFERED, BARE_RATE, DRAWN, Figure
-from bench.stage import stage
+from bench.stage import PARTITIONS, stage
 from shared.process import few_collections
 from shared.stream.kafka import consumer, producer
 
-PARTITIONS = 8
 PER_TURN = 500
 MEMBERS = 2_000
 OFFERED_A_SECOND = 200
@@ -110,7 +108,7 @@ class Decision(NamedTuple):
 
 
 def purchase(number: int) -> Purchase:
-    """A purchase of some 460 bytes."""
+    """A purchase of some 380 bytes: not more than where the targets were drawn."""
     lines = [
         Line(line_id=str(n), sku=f"sku-{number * 7 + n:08}", category="GROCERY", amount_minor=499)
         for n in range(3)
@@ -314,10 +312,7 @@ class Sender:
 async def bare(purchases: int, alone: int, seconds: float) -> list[Figure]:
     """What the loop makes of this machine, in a process of its own."""
     async with stage() as on:
-        admin = AIOKafkaAdminClient(bootstrap_servers=on.kafka.bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in (INPUT, OUTPUT)])
-        await admin.close()
+        await on.make_topics(INPUT, OUTPUT)
         child = on.spawn("bench.bare", str(purchases), str(alone), str(seconds))
         await child.ended()
         try:

@@ -6,8 +6,6 @@ import re
 from time import perf_counter
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-
 from bench.report import BARE_RATE, Absolute, Figure
 from bench.stage import Rate, Stage, get, publish_activity, publish_upstream, stage, watch
 from shared.events.topics import ACTIVITY
@@ -47,10 +45,7 @@ async def earn_alone(count: int) -> list[Figure]:
 
 
 async def _empty_loop(on: Stage, topic: str) -> float:
-    admin = AIOKafkaAdminClient(bootstrap_servers=on.kafka.bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic("bench.copy", 8, 1)])
-    await admin.close()
+    await on.make_topics("bench.copy")
     child = on.spawn("bench.baseline", "copy", topic, "bench.copy")
     await child.ended()
     copied = re.search(r"copied ([0-9.]+) events/s", child.output())

@@ -13,6 +13,7 @@ from time import monotonic
 from urllib.request import ProxyHandler, build_opener
 
 import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from cli.demo.dataset import Dataset
 from cli.demo.purchase import Message, Purchases
@@ -55,6 +56,15 @@ class Stage:
         await make_topics(self.kafka.bootstrap, partitions=PARTITIONS, replication=1)
         await self.log.start()
         await publish_file(self.kafka.bootstrap, ROOT / "programs" / "grocer.yaml")
+
+    async def make_topics(self, *names: str) -> None:
+        """Topics of the benchmark's own, beside the product's."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        await admin.start()
+        try:
+            await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
+        finally:
+            await admin.close()
 
     def spawn(self, module: str, *arguments: str, **environment: str) -> Child:
         """A process of this stage."""

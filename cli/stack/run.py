@@ -35,8 +35,6 @@ EXPECTED = (
 UP_SECONDS_MAX = 180.0
 DOWN_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.1
-
-
 PUBLISH_FIRST = (
     "nothing is played; members earn once a program with their brand is published:\n"
     "  .venv/bin/tessera program publish programs/grocer.yaml"

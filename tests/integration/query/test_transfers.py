@@ -3,6 +3,7 @@
 1. However many steps were carried before it was stopped, a gift is received, or comes back whole,
    in the end, once; until then its points are with nobody and its status is 202.
 2. The request is answered with the last word, and with the same bytes when it is asked again (I6).
+3. Folds tell it when to look: it does not wait for the next look that comes without a hint.
 """
 
 from typing import Any
@@ -32,23 +33,32 @@ async def balance(api: httpx.AsyncClient, member: str) -> tuple[int, int, int]:
     return told["available"], told["sent"], told["received"]
 
 
+async def allow_transfers(api: httpx.AsyncClient) -> None:
+    """The shop's program, in which members may give."""
+    shop = SHOP.model_copy(update={"transfers": Transfers()})
+    document = shop.model_dump(mode="json", exclude_none=True)
+    put = await api.put("/v1/programs/shop/versions/1", json=document)
+    assert put.status_code in {200, 201}, put.text
+
+
+async def prepare(api: httpx.AsyncClient, points: dict[str, int]) -> None:
+    """Members who have points."""
+    for member, count in points.items():
+        add = {"direction": "add", "points": count}
+        await added(api, f"{MEMBERS}/{member}/adjustments", f"prepare-{member}", add)
+
+
 @pytest.mark.parametrize("steps", STEPS)
 async def test_the_courier_goes_on_from_where_it_was_stopped(installed: Settings, steps: int):
     hasty = installed.model_copy(update={"answer_seconds": 0.5})
     jo, flo = f"jo-{steps}", f"flo-{steps}"
     async with running(hasty) as api:
-        document = SHOP.model_copy(update={"transfers": Transfers()}).model_dump(
-            mode="json", exclude_none=True
-        )
-        put = await api.put("/v1/programs/shop/versions/1", json=document)
-        assert put.status_code in {200, 201}, put.text
+        await allow_transfers(api)
         carried = Carried(steps)
         path = f"{MEMBERS}/{jo}/transfers"
         gift, lost = {"to": flo, "points": GIFT}, {"to": f"max-{steps}", "points": GIFT}
         async with redeem_running(installed, carried):
-            for member, points in ((jo, 2 * GIFT), (flo, 1)):
-                add = {"direction": "add", "points": points}
-                await added(api, f"{MEMBERS}/{member}/adjustments", f"prepare-{steps}", add)
+            await prepare(api, {jo: 2 * GIFT, flo: 1})
             waiting = [await write(api, path, "gift", gift), await write(api, path, "lost", lost)]
             await carried.stopped()
         if not steps:
@@ -63,6 +73,19 @@ async def test_the_courier_goes_on_from_where_it_was_stopped(installed: Settings
         assert (back.status_code, back.json()["code"]) == (409, "account_unknown")
         assert await balance(api, jo) == (GIFT, GIFT, 0)
         assert await balance(api, flo) == (GIFT + 1, 0, GIFT)
+
+
+async def test_the_courier_needs_no_look_but_those_that_folds_ask_for(
+    installed: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("services.redeem.courier.LOOK_SECONDS", 600.0)
+    path = f"{MEMBERS}/ann/transfers"
+    async with running(installed) as api, redeem_running(installed, courier):
+        await allow_transfers(api)
+        await prepare(api, {"ann": 2 * GIFT, "ben": 1})
+        for key in ("first", "second"):
+            [given] = await last_words(api, [path], key, {"to": "ben", "points": GIFT})
+            assert given.status_code == 200, given.text
 
 
 async def check(
