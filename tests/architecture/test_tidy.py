@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -177,6 +178,32 @@ def tests_use_the_real_thing_or_its_fake(file: File) -> Iterator[str]:
         )
 
 
+def services_say_what_they_are(file: File) -> Iterator[str]:
+    parts = PurePosixPath(file.path).parts
+    if parts[0] == "services" and parts[2:] == ("__main__.py",):
+        readme = ROOT / "services" / parts[1] / "README.md"
+        if not readme.is_file():
+            yield f"{file.path}: {parts[1]} has no README.md"
+
+
+def services_name_all_their_rooms(file: File) -> Iterator[str]:
+    parts = PurePosixPath(file.path).parts
+    if parts[0] != "services" or parts[2:] != ("README.md",):
+        return
+    named = set(re.findall(r"`([\w*]+(?:\.py|/))`", file.text))
+    there = {
+        entry.name + ("/" if entry.is_dir() else "")
+        for entry in (ROOT / "services" / parts[1]).iterdir()
+        if not entry.name.startswith("__") and entry.name != "README.md"
+    }
+    for name in sorted(named):
+        if not any(fnmatch(entry, name) for entry in there):
+            yield f"{file.path}: there is no {name}"
+    for entry in sorted(there):
+        if not any(fnmatch(entry, name) for name in named):
+            yield f"{file.path}: says nothing of {entry}"
+
+
 def _called(call: ast.Call) -> str | None:
     match call.func:
         case ast.Name(id=name) | ast.Attribute(attr=name):
@@ -211,6 +238,9 @@ EXAMPLES: list[tuple[Rule, str, str]] = [
     (tests_wait_for_something_and_never_sleep, "tests/unit/local/test_a.py", "time.sleep(1)"),
     (tests_wait_for_something_and_never_sleep, "tests/conftest.py", "await asyncio.sleep(delay)"),
     (tests_use_the_real_thing_or_its_fake, "tests/a.py", "from unittest.mock import Mock"),
+    (services_say_what_they_are, "services/nowhere/__main__.py", ""),
+    (services_name_all_their_rooms, "services/earn/README.md", "| `*.py`, `schema/`, `no.py` |"),
+    (services_name_all_their_rooms, "services/earn/README.md", "| `*.py` | all but the schema |"),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in EXAMPLES))
 
