@@ -58,6 +58,22 @@ class Silent:
         """See `Meter.turned`."""
 
 
+class Alone:
+    """A group of one process, which has all partitions of a topic."""
+
+    def __init__(self, topic: str, partitions: int) -> None:
+        self.changed = asyncio.Event()
+        self.changed.set()
+        self.owned = frozenset(Place(topic, partition) for partition in range(partitions))
+
+    def places(self) -> frozenset[Place]:
+        """See `Group.places`."""
+        return self.owned
+
+    async def committed(self, nexts: object) -> None:
+        """See `Group.committed`."""
+
+
 def message(body: BaseModel, cause: Cause, account: str, digested: bytes) -> Outgoing:
     """An input as its sender puts it on its topic."""
     headers = context(
@@ -186,33 +202,10 @@ class MemoryLedger:
         for name, service in self.services.items():
             known = self.known_at_first
             service.catalogue = self.catalogue if known is None else known
-            store = self.stores[name]
-            inputs = self.inputs_type(self.log, [topic.name for topic in service.inputs])
-            opening: Opening[Any] = Opening(
-                service,
-                self.log,
-                store,
-                Ledger(LEDGER_ID, PARTITIONS),
-                Owner(name, "test"),
-                replay_records=LIMITS.replay_records,
-                fold_version="1.0",
-            )
-            turn: Turn[Any] = Turn(
-                service,
-                self.log,
-                inputs,
-                store,
-                self,
-                Silent(),
-                partitions=PARTITIONS,
-                quarantine_partitions=1,
-                limits=LIMITS,
-                look_again=partial(self._look_again, service),
-            )
-            turn.watchers = self.watchers
+            turn, opening = self.loop_of(name)
             for partition in range(PARTITIONS):
                 turn.positions[partition] = await opening.open(partition)
-            inputs.assign(
+            turn.inputs.assign(
                 {
                     Place(topic.name, partition): position.inputs[topic.name].next
                     for partition, position in turn.positions.items()
@@ -221,6 +214,33 @@ class MemoryLedger:
             )
             while await turn.run():
                 pass
+
+    def loop_of(self, name: str) -> tuple[Turn[Any], Opening[Any]]:
+        """A service's turn in a process of its own, and what opens its partitions."""
+        service, store = self.services[name], self.stores[name]
+        opening: Opening[Any] = Opening(
+            service,
+            self.log,
+            store,
+            Ledger(LEDGER_ID, PARTITIONS),
+            Owner(name, "test"),
+            replay_records=LIMITS.replay_records,
+            fold_version="1.0",
+        )
+        turn: Turn[Any] = Turn(
+            service,
+            self.log,
+            self.inputs_type(self.log, [topic.name for topic in service.inputs]),
+            store,
+            self,
+            Silent(),
+            partitions=PARTITIONS,
+            quarantine_partitions=1,
+            limits=LIMITS,
+            look_again=partial(self._look_again, service),
+        )
+        turn.watchers = self.watchers
+        return turn, opening
 
     async def _look_again(self, service: Any) -> None:
         service.catalogue = self.catalogue

@@ -6,7 +6,7 @@ Guarantees: nothing survives a failed turn but the store and the log. Contradict
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -39,6 +39,14 @@ class Group(Protocol):
         ...
 
 
+class Prepare(Protocol):
+    """What is done before each turn: the service gets the programs that have arrived."""
+
+    async def __call__(self, *, to_end: bool = False) -> object:
+        """`to_end`: all that are published by now. Raises LogUnavailable."""
+        ...
+
+
 class Runner(Generic[S]):
     """Runs turns over the partitions that the group gives to this process."""
 
@@ -48,7 +56,7 @@ class Runner(Generic[S]):
         opening: Opening[S],
         inputs: Inputs,
         membership: Group,
-        prepare: Callable[[], Awaitable[object]],
+        prepare: Prepare,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.turn = turn
@@ -88,14 +96,20 @@ class Runner(Generic[S]):
         )
 
     async def _own(self) -> None:
-        """Open what the group gives and drop what it takes."""
+        """Open what the group gives and drop what it takes.
+
+        Whose it was may have decided under a version that has not arrived here: a return of what
+        was bought under it asks for that version.
+        """
         self.membership.changed.clear()
         owned = self.partitions
         for partition in list(self.turn.positions):
             if partition not in owned:
                 del self.turn.positions[partition]
-        for partition in sorted(owned - set(self.turn.positions)):
-            self.turn.positions[partition] = await self.opening.open(partition)
+        if taken := sorted(owned - set(self.turn.positions)):
+            for partition in taken:
+                self.turn.positions[partition] = await self.opening.open(partition)
+            await self.prepare(to_end=True)
         self.inputs.assign(self._nexts())
         logger.info("owns", service=self.turn.service.name, partitions=sorted(owned))
 

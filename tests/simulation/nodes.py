@@ -299,5 +299,5 @@ class CommandPublisher:
         return (await self.log.append({place: [record]}))[place]
 
 
-async def _nothing() -> None:
+async def _nothing(*, to_end: bool = False) -> None:
     return

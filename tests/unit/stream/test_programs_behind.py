@@ -1,5 +1,6 @@
 """A program is published, and its first inputs come at once: a service may not have read it yet."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from services.earn.projection import DECISION
 from services.redeem.projection import ACCOUNT
 from services.redeem.projection import DECISION as DECIDED
+from shared.events.topics import ACTIVITY
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
-from tests.ledgers import MemoryLedger
+from shared.stream.runner import Runner
+from tests.ledgers import PARTITIONS, Alone, MemoryLedger
 from tests.simulation.program import SHOP
 from tests.verified import verified
 
@@ -51,3 +54,35 @@ def test_what_is_of_no_program_after_all_is_refused_and_holds_nothing_up():
         UNKNOWN: "loyalty.activity.refused.v1",
         JO: "loyalty.points.earned.v1",
     }
+
+
+def test_who_takes_over_knows_every_version_that_was_decided_under_before():
+    first = Catalogue().with_version(Program.model_validate(SHOP))
+    ledger = MemoryLedger()
+    ledger.publish({**SHOP, "version": 2, "effective_from": "2001-01-01"})
+    ledger.buy(JO, "r1", 12)
+    ledger.run()
+    ledger.give_back(JO, "r1", "back", 500)
+    asyncio.run(_take_over(ledger, first))
+    back = list(ledger.stores["earn"].tables[DECISION].rows.values())[-1]
+    assert (back.type, back.points) == ("loyalty.return.assessed.v1", -5)
+
+
+async def _take_over(ledger: MemoryLedger, arrived: Catalogue) -> None:
+    """earn goes on in a process to which only these programs have arrived by themselves."""
+    service, stop = ledger.services["earn"], asyncio.Event()
+    turn, opening = ledger.loop_of("earn")
+    service.catalogue = arrived
+    passes = 0
+
+    async def prepare(*, to_end: bool = False) -> None:
+        nonlocal passes
+        if to_end:
+            service.catalogue = ledger.catalogue
+            return
+        passes += 1
+        if passes == 3:
+            stop.set()
+
+    runner = Runner(turn, opening, turn.inputs, Alone(ACTIVITY.name, PARTITIONS), prepare)
+    await asyncio.wait_for(runner.run(stop), timeout=10)

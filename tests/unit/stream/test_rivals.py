@@ -21,6 +21,7 @@ from shared.stream.positions import Outpaced
 from shared.stream.runner import CONFIRM_SECONDS, Runner
 from shared.stream.store import Loaded, Need, Position
 from shared.stream.turn import Turn
+from tests.ledgers import Alone
 
 FACTS = Place(LEDGER.name, 0)
 
@@ -52,19 +53,6 @@ class Quiet:
     def step(self, name: str, seconds: float) -> None: ...
 
     def turned(self, inputs: int, facts: int, void: int) -> None: ...
-
-
-class Alone:
-    """A group of one process."""
-
-    def __init__(self) -> None:
-        self.changed = asyncio.Event()
-        self.changed.set()
-
-    def places(self) -> frozenset[Place]:
-        return frozenset({Place(COMMANDS.name, 0)})
-
-    async def committed(self, nexts: object) -> None: ...
 
 
 def log() -> MemoryLog:
@@ -109,9 +97,11 @@ async def test_an_idle_owner_catches_up_when_its_store_lost_a_commit() -> None:
     )
     stop, passes = asyncio.Event(), 0
 
-    async def prepare() -> None:
+    async def prepare(*, to_end: bool = False) -> None:
         """Passes: the store is restored behind the first, the clock moves, the last one stops."""
         nonlocal passes
+        if to_end:
+            return
         passes += 1
         if passes == 2:
             store.positions[FACTS] = lost
@@ -119,7 +109,7 @@ async def test_an_idle_owner_catches_up_when_its_store_lost_a_commit() -> None:
         if passes == 4:
             stop.set()
 
-    runner = Runner(turn, opening(facts, store), inputs, Alone(), prepare)
+    runner = Runner(turn, opening(facts, store), inputs, Alone(COMMANDS.name, 1), prepare)
     facts.put(Place(COMMANDS.name, 0), tick_command("shop:1", 0, 0))
     lost = await opening(facts, store).open(0)
     await asyncio.wait_for(runner.run(stop), timeout=10)
