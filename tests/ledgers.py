@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -74,6 +73,20 @@ class Alone:
         """See `Group.committed`."""
 
 
+class Published:
+    """The programs, as one process reads them."""
+
+    def __init__(self, ledger: "MemoryLedger") -> None:
+        self.ledger = ledger
+        self.has_read_all = False
+
+    async def refresh(self, *, to_end: bool = False) -> Catalogue:
+        """See `Programs.refresh`."""
+        self.has_read_all = self.has_read_all or to_end
+        arrived = self.ledger.arrived
+        return self.ledger.catalogue if arrived is None or self.has_read_all else arrived
+
+
 def message(body: BaseModel, cause: Cause, account: str, digested: bytes) -> Outgoing:
     """An input as its sender puts it on its topic."""
     headers = context(
@@ -94,8 +107,8 @@ class MemoryLedger:
     now: datetime = START
     catalogue: Catalogue = field(default_factory=Catalogue)
     programs: list[bytes] = field(default_factory=list)
-    known_at_first: Catalogue | None = None
-    """What services know when inputs come; None: all that is published by then."""
+    arrived: Catalogue | None = None
+    """What has arrived by itself when inputs come; None: all that is published by then."""
     log_type: type[MemoryLog] = MemoryLog
     inputs_type: type[MemoryInputs] = MemoryInputs
     watchers: list[Callable[[Writes], object]] = field(default_factory=list)
@@ -200,8 +213,6 @@ class MemoryLedger:
 
     async def _run(self) -> None:
         for name, service in self.services.items():
-            known = self.known_at_first
-            service.catalogue = self.catalogue if known is None else known
             turn, opening = self.loop_of(name)
             for partition in range(PARTITIONS):
                 turn.positions[partition] = await opening.open(partition)
@@ -232,18 +243,15 @@ class MemoryLedger:
             self.log,
             self.inputs_type(self.log, [topic.name for topic in service.inputs]),
             store,
+            Published(self),
             self,
             Silent(),
             partitions=PARTITIONS,
             quarantine_partitions=1,
             limits=LIMITS,
-            look_again=partial(self._look_again, service),
         )
         turn.watchers = self.watchers
         return turn, opening
-
-    async def _look_again(self, service: Any) -> None:
-        service.catalogue = self.catalogue
 
     # damage
 

@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
@@ -32,20 +32,11 @@ from shared.stream.log import AppendFailed, Inputs, Log, LogUnavailable, Outgoin
 from shared.stream.positions import Halted, Outpaced
 from shared.stream.records import partition_of_account, set_aside, standing
 from shared.stream.runner import COMMIT_SECONDS, Group
+from shared.stream.service import Programs
 from shared.stream.store import StoreUnavailable
 from shared.stream.turn import Meter
 
 logger = structlog.get_logger()
-
-
-class Programs(Protocol):
-    """The programs as published; see `shared.stream.programs`."""
-
-    catalogue: Catalogue
-
-    async def refresh(self, *, to_end: bool = False) -> Catalogue:
-        """The catalogue with what has arrived, or with all that is published by now."""
-        ...
 
 
 class Taken(NamedTuple):
@@ -88,6 +79,7 @@ class Intake:
         self.outputs = outputs
         self.limits = limits
         self.jitter = jitter
+        self.catalogue = Catalogue()
         self.positions = Positions()
         self.failures = 0
         self._committed_at = 0.0
@@ -98,7 +90,6 @@ class Intake:
             try:
                 if self.group.changed.is_set():
                     await self._own()
-                await self.programs.refresh()
                 await self.turn()
                 self.failures = 0
                 await self._tell_group()
@@ -119,6 +110,7 @@ class Intake:
         started = self._stepped("poll", started)
         if not polled:
             return 0
+        self.catalogue = await self.programs.refresh()  # behind the poll, which may have waited
         taken, refused = self._read(polled)
         started = self._stepped("read", started)
         accounts = await self._resolve(taken)
@@ -167,14 +159,14 @@ class Intake:
             resolving = Resolving(await self.store.known(identities), self._account_of)
             accounts = [resolving.resolve(event) for _, event in taken]
             if not is_refreshed and any(map(_is_of_no_program, accounts)):
-                await self.programs.refresh(to_end=True)
+                self.catalogue = await self.programs.refresh(to_end=True)
                 is_refreshed = True
             elif not resolving.found or await self.store.write_down(resolving.found):
                 return accounts
         return []
 
     def _account_of(self, activity: Activity) -> str | None:
-        program = self.programs.catalogue.program_of_brand(activity.brand, activity.occurred_at)
+        program = self.catalogue.program_of_brand(activity.brand, activity.occurred_at)
         return None if program is None else f"{program.program}:{activity.member}"
 
     # forward

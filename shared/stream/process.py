@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -96,20 +95,17 @@ async def _runner(
     limits = Limits(inputs_per_turn=settings.inputs_per_turn)
     store = PostgresStore(pool, service.tables, channel=service.name)
 
-    async def prepare(*, to_end: bool = False) -> None:
-        service.catalogue = await programs.refresh(to_end=to_end)
-
     turn = Turn(
         service,
         log,
         inputs,
         store,
+        programs,
         SystemClock(),
         ServiceMeter(service.name),
         partitions=settings.partitions,
         quarantine_partitions=await log.partitions(QUARANTINE.name),
         limits=limits,
-        look_again=partial(prepare, to_end=True),
     )
     opening = Opening(
         service,
@@ -121,4 +117,4 @@ async def _runner(
         fold_version=f"{service.fold_version}.0",
     )
 
-    return Runner(turn, opening, inputs, membership, prepare)
+    return Runner(turn, opening, inputs, membership)

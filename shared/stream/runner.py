@@ -39,14 +39,6 @@ class Group(Protocol):
         ...
 
 
-class Prepare(Protocol):
-    """What is done before each turn: the service gets the programs that have arrived."""
-
-    async def __call__(self, *, to_end: bool = False) -> object:
-        """`to_end`: all that are published by now. Raises LogUnavailable."""
-        ...
-
-
 class Runner(Generic[S]):
     """Runs turns over the partitions that the group gives to this process."""
 
@@ -56,14 +48,12 @@ class Runner(Generic[S]):
         opening: Opening[S],
         inputs: Inputs,
         membership: Group,
-        prepare: Prepare,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.turn = turn
         self.opening = opening
         self.inputs = inputs
         self.membership = membership
-        self.prepare = prepare
         self.jitter = jitter
         self.failures = 0
         self._committed_at = 0.0
@@ -75,7 +65,6 @@ class Runner(Generic[S]):
             try:
                 if self.membership.changed.is_set():
                     await self._own()
-                await self.prepare()
                 taken = await self.turn.run()
                 await self._confirm(idle=not taken)
                 self.failures = 0
@@ -109,7 +98,7 @@ class Runner(Generic[S]):
         if taken := sorted(owned - set(self.turn.positions)):
             for partition in taken:
                 self.turn.positions[partition] = await self.opening.open(partition)
-            await self.prepare(to_end=True)
+            await self.turn.know_programs(to_end=True)
         self.inputs.assign(self._nexts())
         logger.info("owns", service=self.turn.service.name, partitions=sorted(owned))
 

@@ -74,11 +74,22 @@ class State(Protocol):
 S = TypeVar("S", bound=State)
 
 
+class Programs(Protocol):
+    """The programs as published; see `shared.stream.programs`."""
+
+    async def refresh(self, *, to_end: bool = False) -> Catalogue:
+        """The catalogue with what has arrived; `to_end`: with all that is published by now.
+
+        Raises LogUnavailable.
+        """
+        ...
+
+
 class Service(Protocol[S]):
     """A deciding service."""
 
     catalogue: Catalogue
-    """The programs that it decides by; the loop keeps it up to date between turns."""
+    """The programs that it decides by; the loop keeps it up to date."""
 
     @property
     def name(self) -> str:

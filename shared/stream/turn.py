@@ -7,7 +7,7 @@ partitions.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,7 +23,7 @@ from shared.stream.log import Bounds, Inputs, Log, LogUnavailable, Outgoing, Pla
 from shared.stream.planning import Plan
 from shared.stream.positions import Outpaced, same_log
 from shared.stream.records import partition_of_account
-from shared.stream.service import Input, Service, State, Unreadable
+from shared.stream.service import Input, Programs, Service, State, Unreadable
 from shared.stream.store import InputMark, Loaded, Lookup, Need, Position, Rows, Store, Writes
 
 S = TypeVar("S", bound=State)
@@ -78,25 +78,24 @@ class Turn(Generic[S]):
         log: Log,
         inputs: Inputs,
         store: Store,
+        programs: Programs,
         clock: Clock,
         meter: Meter,
         *,
         partitions: int,
         quarantine_partitions: int,
         limits: Limits,
-        look_again: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`look_again` reads all programs that are published by then."""
         self.service = service
         self.log = log
         self.inputs = inputs
         self.store = store
+        self.programs = programs
         self.clock = clock
         self.meter = meter
         self.partitions = partitions
         self.quarantine_partitions = quarantine_partitions
         self.limits = limits
-        self.look_again = look_again
         self.positions: dict[int, Position] = {}
         self.void = 0
         self.watchers: list[Callable[[Writes], object]] = []
@@ -180,12 +179,21 @@ class Turn(Generic[S]):
         return said
 
     async def _know_programs(self, batch: Batch) -> None:
-        """An input may come at once behind its program, which another service has read already."""
+        """Take in what has arrived behind the poll, which may have waited.
+
+        So an input counts under what was published before it was sent. Where a program is not known
+        at all, all that is published by now is read.
+        """
+        await self.know_programs()
         said = [said for read in batch.values() for _, said in read]
         accounts = {input.account for input in said if isinstance(input, Input)}
         programs = {split_account(account)[0] for account in accounts}
-        if self.look_again and not all(map(self.service.catalogue.versions, programs)):
-            await self.look_again()
+        if not all(map(self.service.catalogue.versions, programs)):
+            await self.know_programs(to_end=True)
+
+    async def know_programs(self, *, to_end: bool = False) -> None:
+        """Decide by what has arrived, or by all that is published by now. Raises LogUnavailable."""
+        self.service.catalogue = await self.programs.refresh(to_end=to_end)
 
     # load
 

@@ -159,6 +159,7 @@ class DecidingNode(Node):
             log,
             inputs,
             store,
+            Published(world),
             VirtualClock(world.loop, clock_ahead_ms),
             Silent(),
             partitions=world.partitions,
@@ -174,7 +175,7 @@ class DecidingNode(Node):
             replay_records=LIMITS.replay_records,
             fold_version=FOLD_VERSION,
         )
-        runner = Runner(turn, opener, inputs, self.group, _nothing, world.loop.random.random)
+        runner = Runner(turn, opener, inputs, self.group, world.loop.random.random)
         self.runner = runner
         self.task = world.loop.spawn(self.process, runner.run(asyncio.Event()))
         self.shell: Any = None
@@ -199,19 +200,10 @@ class DecidingNode(Node):
 
 
 class Published:
-    """The programs, as intake asks for them."""
+    """The programs, as services ask for them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """What is published."""
-        return self.world.catalogue
-
-    @catalogue.setter
-    def catalogue(self, _catalogue: Catalogue) -> None:
-        raise AssertionError("processes publish no programs")
 
     async def refresh(self, *, to_end: bool = False) -> Catalogue:
         """See `shared.stream.programs.Programs.refresh`."""
@@ -297,7 +289,3 @@ class CommandPublisher:
     async def command(self, place: Place, record: Outgoing) -> int:
         """Append one command; its offset."""
         return (await self.log.append({place: [record]}))[place]
-
-
-async def _nothing(*, to_end: bool = False) -> None:
-    return

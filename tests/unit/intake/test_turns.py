@@ -12,7 +12,7 @@ from shared.events.topics import ACTIVITY, PURCHASES, QUARANTINE
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
 from shared.stream.limits import Limits
-from shared.stream.log import Outgoing, Place
+from shared.stream.log import Outgoing, Place, Record
 from shared.stream.memory import MemoryInputs, MemoryLog
 from shared.stream.positions import Outpaced
 from tests.ledgers import Silent
@@ -89,9 +89,10 @@ class Ground:
         topics = {PURCHASES.name: 1, ACTIVITY.name: 1, QUARANTINE.name: 1}
         self.log = MemoryLog(topics, lambda: ARRIVED_MS)
         self.store = Kept()
-        inputs = MemoryInputs(self.log, [PURCHASES.name])
+        self.programs = Programs()
+        inputs, outputs = MemoryInputs(self.log, [PURCHASES.name]), Outputs(1, 1)
         self.intake = Intake(
-            self.log, inputs, self.store, Programs(), Alone(), Silent(), Outputs(1, 1), Limits()
+            self.log, inputs, self.store, self.programs, Alone(), Silent(), outputs, Limits()
         )
 
     async def own(self) -> None:
@@ -149,3 +150,19 @@ async def test_who_starts_over_takes_up_what_is_stored(ground: Ground) -> None:
     await ground.own()
     assert await ground.intake.turn() == 1
     assert ground.forwarded == [b"shop:2"]
+
+
+async def test_a_brand_is_of_the_program_that_took_it_while_the_poll_waited(ground: Ground) -> None:
+    left = Program.model_validate({**SHOP, "version": 2, "brands": ["bar"]})
+    taken = Program.model_validate({**SHOP, "program": "mall"})
+    poll = ground.intake.inputs.poll
+
+    async def waiting(limit: int, wait_ms: int) -> dict[Place, list[Record]]:
+        ground.programs.catalogue = ground.programs.catalogue.with_version(left).with_version(taken)
+        return await poll(limit, wait_ms)
+
+    for number, poll_of_turn in enumerate((poll, waiting)):
+        ground.intake.inputs.poll = poll_of_turn  # type: ignore[method-assign]
+        ground.publish(number)
+        await ground.intake.turn()
+    assert ground.forwarded == [b"shop:1", b"mall:2"]

@@ -11,6 +11,8 @@ from services.redeem.projection import DECISION as DECIDED
 from shared.events.topics import ACTIVITY
 from shared.program.catalogue import Catalogue
 from shared.program.model import Program
+from shared.stream.log import Place, Record
+from shared.stream.memory import MemoryInputs
 from shared.stream.runner import Runner
 from tests.ledgers import PARTITIONS, Alone, MemoryLedger
 from tests.simulation.program import SHOP
@@ -21,7 +23,7 @@ JO, UNKNOWN = "shop:jo", "nowhere:jo"
 
 @pytest.mark.parametrize("known", [None, Catalogue()])
 def test_an_input_that_is_faster_than_its_program_is_decided_under_it(known: Catalogue | None):
-    ledger = MemoryLedger(known_at_first=known)
+    ledger = MemoryLedger(arrived=known)
     ledger.buy(JO, "r1", 12)
     ledger.run()
     ledger.redeem(JO, "key", 5)
@@ -33,7 +35,7 @@ def test_an_input_that_is_faster_than_its_program_is_decided_under_it(known: Cat
 
 
 def test_one_program_that_is_known_does_not_hide_one_that_is_not():
-    ledger = MemoryLedger(known_at_first=Catalogue().with_version(Program.model_validate(SHOP)))
+    ledger = MemoryLedger(arrived=Catalogue().with_version(Program.model_validate(SHOP)))
     ledger.publish({**SHOP, "program": "bar", "brands": ["bar"]})
     for account in (JO, "bar:jo"):
         ledger.redeem(account, "key", 5)
@@ -45,7 +47,7 @@ def test_one_program_that_is_known_does_not_hide_one_that_is_not():
 
 
 def test_what_is_of_no_program_after_all_is_refused_and_holds_nothing_up():
-    ledger = MemoryLedger(known_at_first=Catalogue())
+    ledger = MemoryLedger(arrived=Catalogue())
     ledger.buy(UNKNOWN, "r1", 12)
     ledger.buy(JO, "r2", 3)
     ledger.run()
@@ -54,6 +56,24 @@ def test_what_is_of_no_program_after_all_is_refused_and_holds_nothing_up():
         UNKNOWN: "loyalty.activity.refused.v1",
         JO: "loyalty.points.earned.v1",
     }
+
+
+def test_an_input_counts_under_what_was_published_while_the_poll_waited_for_it():
+    ledger = MemoryLedger()
+    rules = [{"rule": "base", "kind": "per_amount", "points": 5, "per_minor": 100}]
+
+    class Waiting(MemoryInputs):
+        async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
+            if len(ledger.catalogue.versions("shop")) == 1:
+                second = {"version": 2, "effective_from": "2001-01-01", "earn": {"rules": rules}}
+                ledger.publish({**SHOP, **second})
+                ledger.buy(JO, "r1", 12)
+            return await super().poll(limit, wait_ms)
+
+    ledger.inputs_type = Waiting
+    ledger.run()
+    [decision] = ledger.stores["earn"].tables[DECISION].rows.values()
+    assert decision.points == 60
 
 
 def test_who_takes_over_knows_every_version_that_was_decided_under_before():
@@ -70,19 +90,9 @@ def test_who_takes_over_knows_every_version_that_was_decided_under_before():
 
 async def _take_over(ledger: MemoryLedger, arrived: Catalogue) -> None:
     """earn goes on in a process to which only these programs have arrived by themselves."""
-    service, stop = ledger.services["earn"], asyncio.Event()
+    ledger.arrived = arrived
     turn, opening = ledger.loop_of("earn")
-    service.catalogue = arrived
-    passes = 0
-
-    async def prepare(*, to_end: bool = False) -> None:
-        nonlocal passes
-        if to_end:
-            service.catalogue = ledger.catalogue
-            return
-        passes += 1
-        if passes == 3:
-            stop.set()
-
-    runner = Runner(turn, opening, turn.inputs, Alone(ACTIVITY.name, PARTITIONS), prepare)
+    stop = asyncio.Event()
+    turn.watchers.append(lambda _writes: stop.set())
+    runner = Runner(turn, opening, turn.inputs, Alone(ACTIVITY.name, PARTITIONS))
     await asyncio.wait_for(runner.run(stop), timeout=10)

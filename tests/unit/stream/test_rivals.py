@@ -4,7 +4,7 @@ Found by the simulator; each of these once ended a process, or left a projection
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,8 +13,9 @@ from services.redeem.projection import LOOKUPS, TABLES
 from services.redeem.service import Redeem
 from services.redeem.sweep import tick_command
 from shared.events.topics import AWARDS, COMMANDS, LEDGER
+from shared.program.catalogue import Catalogue
 from shared.stream.limits import Limits
-from shared.stream.log import Place
+from shared.stream.log import Place, Record
 from shared.stream.memory import MemoryInputs, MemoryLog, MemoryStore
 from shared.stream.opening import Ledger, Opening, Owner, fold_records
 from shared.stream.positions import Outpaced
@@ -55,6 +56,26 @@ class Quiet:
     def turned(self, inputs: int, facts: int, void: int) -> None: ...
 
 
+class NoPrograms:
+    """Nothing is published."""
+
+    async def refresh(self, *, to_end: bool = False) -> Catalogue:
+        return Catalogue()
+
+
+class Watched(MemoryInputs):
+    """Inputs that tell of each poll before it is answered."""
+
+    def __init__(self, log: MemoryLog, before: Callable[[int], object]) -> None:
+        super().__init__(log, [COMMANDS.name, AWARDS.name])
+        self.before, self.polls = before, 0
+
+    async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
+        self.polls += 1
+        self.before(self.polls)
+        return await super().poll(limit, wait_ms)
+
+
 def log() -> MemoryLog:
     return MemoryLog({COMMANDS.name: 1, AWARDS.name: 1, LEDGER.name: 1})
 
@@ -83,33 +104,30 @@ async def test_folding_starts_over_when_the_rows_are_those_of_another_position()
 
 async def test_an_idle_owner_catches_up_when_its_store_lost_a_commit() -> None:
     facts, store = log(), MemoryStore(TABLES, LOOKUPS)
-    service, inputs = Redeem(), MemoryInputs(facts, [COMMANDS.name, AWARDS.name])
+    stop = asyncio.Event()
+
+    def before_poll(number: int) -> None:
+        """The store is restored behind the first, the clock moves, the last one stops."""
+        if number == 2:
+            store.positions[FACTS] = lost
+            runner._confirmed_at -= CONFIRM_SECONDS
+        if number == 4:
+            stop.set()
+
+    inputs = Watched(facts, before_poll)
     turn: Turn[Any] = Turn(
-        service,
+        Redeem(),
         facts,
         inputs,
         store,
+        NoPrograms(),
         Quiet(),
         Quiet(),
         partitions=1,
         quarantine_partitions=1,
         limits=Limits(reopen_seconds=0),
     )
-    stop, passes = asyncio.Event(), 0
-
-    async def prepare(*, to_end: bool = False) -> None:
-        """Passes: the store is restored behind the first, the clock moves, the last one stops."""
-        nonlocal passes
-        if to_end:
-            return
-        passes += 1
-        if passes == 2:
-            store.positions[FACTS] = lost
-            runner._confirmed_at -= CONFIRM_SECONDS
-        if passes == 4:
-            stop.set()
-
-    runner = Runner(turn, opening(facts, store), inputs, Alone(COMMANDS.name, 1), prepare)
+    runner = Runner(turn, opening(facts, store), inputs, Alone(COMMANDS.name, 1))
     facts.put(Place(COMMANDS.name, 0), tick_command("shop:1", 0, 0))
     lost = await opening(facts, store).open(0)
     await asyncio.wait_for(runner.run(stop), timeout=10)

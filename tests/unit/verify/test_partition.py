@@ -127,7 +127,7 @@ def test_an_owner_that_has_read_fewer_programs_than_another_before_it_is_no_faul
     ledger.publish({**SHOP, "version": 2, "effective_from": "2001-01-01", "earn": {"rules": rules}})
     ledger.buy(ANN, "r-better", 8)
     ledger.run()
-    ledger.known_at_first = knows_less
+    ledger.arrived = knows_less
     ledger.buy(ANN, "r-after", 8)
     ledger.run()
     awarded = [row.points for row in ledger.stores["earn"].tables[AWARDED].rows.values()]
