@@ -142,11 +142,11 @@ class CarriedRequests:
 def told(course: Course, decided: Decided, token: Token) -> Response:
     """The last word; the same row gives the same bytes and headers."""
     fact = registry.decode(decided.type, decided.fact.encode())
-    named = fact.model_dump()
     if isinstance(fact, course.done):
-        made = {**told_of(decided, fact, token), "request_id": named[course.subject]}
+        made = {**told_of(decided, fact, token), "request_id": getattr(fact, course.subject)}
         return as_json(made, headers={HEADER: str(token)})
     if isinstance(fact, course.refused):
+        named = fact.model_dump()
         asked = named.get("points")
         return _refused(named["reason"], named[course.subject], asked, token).response()
     return answer(decided, token)

@@ -7,6 +7,7 @@ not know topics, services or storage.
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
@@ -159,6 +160,7 @@ def millis(instant: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
 
 
+@lru_cache(maxsize=1_024)
 def instant(at_ms: int) -> datetime:
-    """The UTC instant of milliseconds since the epoch."""
+    """The UTC instant of milliseconds since the epoch; the facts of a batch have one."""
     return EPOCH + timedelta(milliseconds=at_ms)

@@ -15,7 +15,7 @@ from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.positions import Halted, Outpaced, first_position, head_of, same_inputs, same_log
 from shared.stream.records import decoded, linked, written
 from shared.stream.service import Decision, Recorded, Service, State
-from shared.stream.store import InputMark, Position, Store
+from shared.stream.store import InputMark, Position, Rows, Store, Writes
 
 S = TypeVar("S", bound=State)
 Progress = Callable[[int], None]
@@ -143,15 +143,22 @@ async def fold_records(
     facts, after = replay(position, records)
     if inputs is not None:
         after = after._replace(inputs=inputs)
-    loaded = await store.load(position.topic, [position.partition], service.replay_needs(facts))
+    needs = service.replay_needs(facts) if facts else ()
+    loaded = await store.load(position.topic, [position.partition], needs)
     if loaded.positions.get(position.partition) != position:  # then the rows are of another state
         raise Outpaced(f"{position.topic}/{position.partition} is folded by another owner")
-    state = service.state(loaded.rows)
-    for fact in facts:
-        state.evolve(fact)
-    if not await store.fold(position, after, state.writes(), notify=False):
+    writes = _folded(service, loaded.rows, facts) if facts else {}
+    if not await store.fold(position, after, writes, notify=False):
         raise Outpaced(f"{position.topic}/{position.partition} is folded by another owner")
     return after
+
+
+def _folded(service: Service[S], rows: Rows, facts: Sequence[Recorded]) -> Writes:
+    """The rows that facts change."""
+    state = service.state(rows)
+    for fact in facts:
+        state.evolve(fact)
+    return state.writes()
 
 
 def replay(position: Position, records: Sequence[Record]) -> tuple[list[Recorded], Position]:

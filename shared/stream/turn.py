@@ -277,8 +277,10 @@ class Turn(Generic[S]):
             place = Place(self.service.output.name, partition)
             if place in ends:
                 ranges[place] = Bounds(plan.position.next_offset, ends[place] + 1)
-        async with asyncio.timeout(self.limits.read_back_seconds):
-            found = await self.log.read(ranges) if ranges else {}
+        found: Mapping[Place, Sequence[Record]] = {}
+        if ranges:
+            async with asyncio.timeout(self.limits.read_back_seconds):
+                found = await self.log.read(ranges)
         for partition, plan in plans.items():
             records = found.get(Place(self.service.output.name, partition), [])
             if void := plan.confirm(records):
@@ -288,15 +290,19 @@ class Turn(Generic[S]):
     # fold
 
     async def _fold(self, plans: Mapping[int, Plan[S]]) -> None:
+        if not all(await self._fold_all(list(plans.values()))):
+            raise Outpaced(f"{self.service.output.name}: a position was moved by another owner")
+
+    async def _fold_all(self, plans: Sequence[Plan[S]]) -> Sequence[bool]:
         """Wait for all, also where one fails: no write of this turn may outlive it."""
-        folded = await asyncio.gather(
-            *(self._fold_one(plan) for plan in plans.values()), return_exceptions=True
-        )
-        for outcome in folded:
+        if len(plans) == 1:  # of most turns: it needs no task of its own
+            return [await self._fold_one(plans[0])]
+        folded: list[bool] = []
+        for outcome in await asyncio.gather(*map(self._fold_one, plans), return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
-        if not all(folded):
-            raise Outpaced(f"{self.service.output.name}: a position was moved by another owner")
+            folded.append(outcome)
+        return folded
 
     async def _fold_one(self, plan: Plan[S]) -> bool:
         assert plan.after is not None
