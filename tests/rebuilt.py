@@ -14,9 +14,9 @@ class RebuiltStore(MemoryStore):
         super().__init__(tables, lookups)
         self._found: set[tuple[Table, Any]] = set()
 
-    async def load(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
-        """See `Store.load`."""
-        loaded = await super().load(topic, partitions, needs)
+    def snapshot(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
+        """See `MemoryStore.snapshot`."""
+        loaded = super().snapshot(topic, partitions, needs)
         self._found = {
             (lookup.table, _named(lookup.table, row))
             for lookup, rows in loaded.rows.items()
@@ -24,16 +24,10 @@ class RebuiltStore(MemoryStore):
         }
         return loaded
 
-    async def fold(
-        self,
-        old: Position,
-        new: Position,
-        writes: Writes,
-        notify: bool,
-    ) -> bool:
-        """See `Store.fold`."""
+    def commit(self, old: Position, new: Position, writes: Writes, *, notify: bool) -> bool:
+        """See `MemoryStore.commit`."""
         self.check(writes)
-        return await super().fold(old, new, writes, notify)
+        return super().commit(old, new, writes, notify=notify)
 
     def check(self, writes: Writes) -> None:
         """Raises AssertionError where a row is there and was not loaded."""

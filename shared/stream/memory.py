@@ -51,19 +51,22 @@ class MemoryLog:
     def put(self, place: Place, outgoing: Outgoing) -> int:
         """Append one record at once; its offset."""
         records = self.records[place]
-        stamped = max(self.now_ms(), records[-1].timestamp if records else UNTIMED)
         records.append(
             MemoryRecord(
                 place.topic,
                 place.partition,
                 len(records),
-                stamped,
+                self.stamp(records),
                 outgoing.key,
                 outgoing.value,
                 tuple(outgoing.headers),
             )
         )
         return len(records) - 1
+
+    def stamp(self, records: Sequence[MemoryRecord]) -> int:
+        """The time of a record that comes behind these: no stamp is before the last one."""
+        return max(self.now_ms(), records[-1].timestamp if records else UNTIMED)
 
     def delete_before(self, place: Place, offset: int) -> None:
         """Forget the records before `offset`, as retention does."""
@@ -79,6 +82,10 @@ class MemoryLog:
 
     async def read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
         """See `Log.read`."""
+        return self.held(ends)
+
+    def held(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
+        """What stands there now."""
         found: dict[Place, list[Record]] = {}
         for place, (first, end) in ends.items():
             records = self.records[place]
@@ -90,6 +97,10 @@ class MemoryLog:
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         """See `Log.bounds`."""
+        return self.limits(places)
+
+    def limits(self, places: Iterable[Place]) -> dict[Place, Bounds]:
+        """Where they begin and end now."""
         return {place: Bounds(self.firsts[place], len(self.records[place])) for place in places}
 
     async def partitions(self, topic: str) -> int:
@@ -111,6 +122,10 @@ class MemoryInputs:
 
     async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
         """See `Inputs.poll`; never waits."""
+        return self.taken(limit)
+
+    def taken(self, limit: int) -> dict[Place, list[Record]]:
+        """What a poll hands out at once."""
         found: dict[Place, list[Record]] = {}
         for place in sorted(self.positions, key=lambda place: self.order[place.topic]):
             records = self.log.records[place]
@@ -134,34 +149,54 @@ class MemoryTable:
         names = table.columns
         self.key_of: Callable[[Row], Any] = itemgetter(*map(names.index, table.keys))
         """Of a row, the cell or the cells that tell it apart."""
-        self._sole = names.index(table.key) if table.scope is None else None
-        self.indexed = {names.index(column): dict[Any, dict[Any, None]]() for column in columns}
+        self.sole = table.key if table.scope is None else None
+        self.numbers = {column: names.index(column) for column in columns}
+        self.indexed = {column: dict[Any, dict[Any, None]]() for column in self.numbers}
         self.rows: dict[Any, Any] = {}
+        self.is_shared = False
 
     def copy(self) -> "MemoryTable":
-        """A table with the same rows, which go their own way."""
+        """A table with the same rows, which go their own way: whichever changes takes its own."""
+        self.is_shared = True
         other = MemoryTable.__new__(MemoryTable)
-        vars(other).update(vars(self))
-        other.rows = dict(self.rows)
-        other.indexed = {
+        other.key_of, other.sole, other.numbers = self.key_of, self.sole, self.numbers
+        other.rows, other.indexed, other.is_shared = self.rows, self.indexed, True
+        return other
+
+    def _part(self) -> None:
+        """Share nothing any more."""
+        self.is_shared = False
+        self.rows = dict(self.rows)
+        self.indexed = {
             column: {value: dict(keys) for value, keys in index.items()}
             for column, index in self.indexed.items()
         }
-        return other
 
     def put(self, row: Row) -> None:
         """Insert a row or replace the one with its key."""
+        if self.is_shared:
+            self._part()
         key = self.key_of(row)
         known = self.rows.get(key)
         self.rows[key] = row
-        for column, index in self.indexed.items():
-            if known is not None and known[column] != row[column]:
-                del index[known[column]][key]
-            index.setdefault(row[column], {})[key] = None
+        for column, number in self.numbers.items():
+            index = self.indexed[column]
+            if known is not None and known[number] != row[number]:
+                del index[known[number]][key]
+            index.setdefault(row[number], {})[key] = None
 
-    def find(self, column: int, value: Any) -> list[Any]:
+    def drop(self, key: Any) -> None:
+        """Remove the row with a key, if there is one."""
+        if self.is_shared:
+            self._part()
+        row = self.rows.pop(key, None)
+        if row is not None:
+            for column, number in self.numbers.items():
+                del self.indexed[column][row[number]][key]
+
+    def find(self, column: str, value: Any) -> list[Any]:
         """All rows whose column has this value."""
-        if column == self._sole:
+        if column == self.sole:
             return [self.rows[value]] if value in self.rows else []
         return [self.rows[key] for key in self.indexed[column].get(value, ())]
 
@@ -191,13 +226,14 @@ class MemoryStore:
 
     async def load(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
         """See `Store.load`."""
-        rows: dict[Lookup, Sequence[Any]] = {}
-        for lookup, values, horizon in needs:
-            named: Iterable[Any] = values
-            if lookup.through is not None:
-                naming = self._find(lookup.asked, values, horizon)
-                named = [value for row in naming for value in lookup.through.names(row)]
-            rows[lookup] = self._find(lookup, named, horizon)
+        return self.snapshot(topic, partitions, needs)
+
+    def snapshot(self, topic: str, partitions: Iterable[int], needs: Sequence[Need]) -> Loaded:
+        """What a load finds now."""
+        rows = {
+            lookup: self._asked(lookup, values, horizon) if values else ()
+            for lookup, values, horizon in needs
+        }
         positions = {
             partition: self.positions[topic, partition]
             for partition in partitions
@@ -205,16 +241,22 @@ class MemoryStore:
         }
         return Loaded(positions, rows)
 
+    def _asked(
+        self, lookup: Lookup, values: Iterable[Any], horizon: datetime | None
+    ) -> Sequence[Any]:
+        if lookup.through is None:
+            return self._find(lookup, values, horizon)
+        naming = self._find(lookup.asked, values, horizon)
+        named = [value for row in naming for value in lookup.through.names(row)]
+        return self._find(lookup, named, horizon)
+
     def _find(self, lookup: Lookup, values: Iterable[Any], horizon: datetime | None) -> list[Any]:
-        if not values:
-            return []
-        table = self.tables[lookup.table]
-        column = lookup.table.columns.index(lookup.by)
+        table, column, test = self.tables[lookup.table], lookup.by, lookup.test
         return [
             row
             for value in dict.fromkeys(values)
             for row in table.find(column, value)
-            if lookup.test(row, horizon)
+            if test(row, horizon)
         ]
 
     async def begin(self, position: Position) -> None:
@@ -229,6 +271,10 @@ class MemoryStore:
         notify: bool,  # noqa: FBT001  (callers name it)
     ) -> bool:
         """See `Store.fold`."""
+        return self.commit(old, new, writes, notify=notify)
+
+    def commit(self, old: Position, new: Position, writes: Writes, *, notify: bool) -> bool:
+        """A fold, all or nothing of it."""
         for rows in writes.values():
             for row in rows:
                 _check(row)
@@ -255,12 +301,16 @@ class MemoryStore:
 
 
 def _check(row: Row) -> None:
-    """Refuse what Postgres would refuse. Raises Unstorable."""
+    """Refuse what Postgres would refuse; words of our own (enumerations) are fine.
+
+    Raises Unstorable.
+    """
     for cell in row:
-        if isinstance(cell, int):
+        kind = type(cell)
+        if kind is int:
             if not BIGINT_LEAST <= cell <= BIGINT_MOST:
                 raise Unstorable(f"{cell} does not fit into 64 bits")
-        elif isinstance(cell, str):
+        elif kind is str:
             if not cell.isascii():
                 _check_surrogates(cell)
             if "\0" in cell:

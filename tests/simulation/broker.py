@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from shared.stream.log import AppendFailed, Bounds, LogUnavailable, Outgoing, Place, Record
-from shared.stream.memory import MemoryInputs, MemoryLog
-from tests.simulation.network import EPOCH_MS, Network, done
+from shared.stream.memory import MemoryInputs, MemoryLog, MemoryRecord
+from tests.simulation.network import EPOCH_MS, Network
 
 IDLE_SECONDS = 60.0
 """A poll that finds nothing waits for a record this long: waiting for one costs no steps."""
@@ -27,11 +27,13 @@ class Broker(MemoryLog):
     def _clock(self) -> int:
         return EPOCH_MS + int(self.network.loop.now * 1000) + self.clock_ahead_ms
 
+    def stamp(self, _records: Sequence[MemoryRecord]) -> int:
+        """Stamps go back when the clock does."""
+        return self._clock()
+
     def put(self, place: Place, outgoing: Outgoing) -> int:
-        """Append one record at once; its offset. Stamps go back when the clock does."""
+        """Append one record at once, and tell those who wait for it; its offset."""
         offset = super().put(place, outgoing)
-        records = self.records[place]
-        records[offset] = records[offset]._replace(timestamp=self.now_ms())
         for poll in [poll for poll, places in self.polls.items() if place in places]:
             self.arrived(poll)
         return offset
@@ -88,12 +90,12 @@ class SimulatedLog:
 
     async def read(self, ends: Mapping[Place, Bounds]) -> dict[Place, list[Record]]:
         """See `Log.read`."""
-        return await self.network.request(lambda: done(self.broker.read(ends)), LogUnavailable)
+        return await self.network.request(lambda: self.broker.held(ends), LogUnavailable)
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         """See `Log.bounds`."""
         asked = list(places)
-        return await self.network.request(lambda: done(self.broker.bounds(asked)), LogUnavailable)
+        return await self.network.request(lambda: self.broker.limits(asked), LogUnavailable)
 
     async def partitions(self, topic: str) -> int:
         """See `Log.partitions`."""
@@ -117,7 +119,7 @@ class SimulatedInputs(MemoryInputs):
     async def poll(self, limit: int, wait_ms: int) -> dict[Place, list[Record]]:
         """See `Inputs.poll`; a batch may end anywhere, and a record be passed over."""
         limit = self.network.random.randint(1, limit)
-        polled = await super().poll(limit, wait_ms)
+        polled = self.taken(limit)
         if polled:
             return self._handed_out(polled)
         arrival: asyncio.Future[None] = self.network.loop.create_future()
@@ -128,7 +130,7 @@ class SimulatedInputs(MemoryInputs):
         idle.cancel()
         if delay := self.network.delay():
             await asyncio.sleep(delay)
-        return self._handed_out(await super().poll(limit, wait_ms))
+        return self._handed_out(self.taken(limit))
 
     def _handed_out(self, polled: dict[Place, list[Record]]) -> dict[Place, list[Record]]:
         """Now and then without a record, as long as the client is to hand out more of its place."""

@@ -9,7 +9,7 @@ from typing import Any
 from services.intake.decide import Known
 from services.intake.store import Position as UpstreamPosition
 from shared.stream.log import Place
-from shared.stream.memory import MemoryStore, MemoryTable
+from shared.stream.memory import MemoryStore
 from shared.stream.store import Loaded, Need, Position, StoreUnavailable, Writes
 from tests.simulation.network import Network, done
 
@@ -37,16 +37,9 @@ class Undo:
         for table, row, replaced in reversed(self.rows):
             kept = store.tables[table]
             if replaced is None:
-                _drop_row(kept, kept.key_of(row))
+                kept.drop(kept.key_of(row))
             else:
                 kept.put(replaced)
-
-
-def _drop_row(table: MemoryTable, key: Any) -> None:
-    row = table.rows.pop(key, None)
-    if row is not None:
-        for column, index in table.indexed.items():
-            del index[row[column]][key]
 
 
 class Database:
@@ -82,7 +75,7 @@ class Database:
         if (old.topic, old.partition) not in self.rows.positions:
             return False
         undo = Undo(self.rows, old, writes)
-        if not done(self.rows.fold(old, new, writes, notify)):
+        if not self.rows.commit(old, new, writes, notify=notify):
             return False
         self.commits.append(undo)
         return True
@@ -114,7 +107,7 @@ class SimulatedStore:
         """See `Store.load`."""
         asked = list(partitions)
         return await self.network.request(
-            lambda: done(self.database.seen.load(topic, asked, needs)), StoreUnavailable
+            lambda: self.database.seen.snapshot(topic, asked, needs), StoreUnavailable
         )
 
     async def begin(self, position: Position) -> None:
