@@ -63,9 +63,10 @@ class Caller:
         """
         if self.world.is_over:
             return None
-        self.world.note(f"ask {registry.encode(command).decode()}")
+        value = registry.encode(command)
+        self.world.note(f"ask {value.decode()}")
         cause = cause_of(command)
-        asked = (cause, digest(registry.encode(command)))
+        asked = (cause, digest(value))
         ticket: Ticket | None = None
         while True:
             try:

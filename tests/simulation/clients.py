@@ -68,25 +68,25 @@ class Clients:
         """All of the load, in time."""
         load = self.world.load
         spending = (
-            *(self.redeem for _ in range(load.redemptions)),
-            *(self.check_out for _ in range(load.checkouts)),
-            *(self.takers.take for _ in range(load.rewards)),
-            *(self.give for _ in range(load.transfers)),
-            *(self.merge for _ in range(load.merges)),
+            (load.redemptions, self.redeem),
+            (load.checkouts, self.check_out),
+            (load.rewards, self.takers.take),
+            (load.transfers, self.give),
+            (load.merges, self.merge),
         )
         others = (
-            *(self.buy for _ in range(load.purchases)),
-            *(self.takers.deliver for _ in range(load.deliveries)),
-            *(self.bring_back for _ in range(load.returns)),
-            *(self.adjust for _ in range(load.adjustments)),
-            *(self.amend for _ in range(load.amendments)),
-            *(self.watch for _ in range(load.readers)),
-            *(self.tick for _ in range(load.ticks)),
+            (load.purchases, self.buy),
+            (load.deliveries, self.takers.deliver),
+            (load.returns, self.bring_back),
+            (load.adjustments, self.adjust),
+            (load.amendments, self.amend),
+            (load.readers, self.watch),
+            (load.ticks, self.tick),
         )
         at = self.random.uniform(load.seconds / 3, load.seconds) if load.together else None
         return [
-            *(self._start(work, at) for work in spending),
-            *(self._start(work, None) for work in others),
+            *(self._start(work, at) for count, work in spending for _ in range(count)),
+            *(self._start(work, None) for count, work in others for _ in range(count)),
         ]
 
     def _start(

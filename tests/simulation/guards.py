@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from itertools import count
 from time import process_time
 from typing import NamedTuple
@@ -27,7 +26,7 @@ SEEDS_MAX = 20_000
 MUCH_READ = Load(
     purchases=3, returns=0, redemptions=2, checkouts=0, rewards=0, transfers=0, readers=8
 )
-MUCH_REDEEMED = replace(NOTHING, redemptions=16, together=True, seconds=3.0)
+MUCH_REDEEMED = NOTHING._replace(redemptions=16, together=True, seconds=3.0)
 """Keys of one account are used with other bodies, and decided with others in one turn."""
 WITH_REWARDS = Load(
     purchases=1, returns=0, redemptions=0, checkouts=0, rewards=4, transfers=0, readers=0

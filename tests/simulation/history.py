@@ -169,7 +169,8 @@ class History:
         if work:
             await asyncio.wait(work, timeout=LATE_SECONDS)
         self._heal()
-        await asyncio.gather(*work)
+        for each in work:
+            await each
         await self.drain()
 
     def start_owners(self) -> None:

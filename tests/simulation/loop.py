@@ -40,26 +40,21 @@ class Stuck(Exception):
     """The history does not come to an end."""
 
 
-class Step:
-    """A callback that waits for its turn; see `asyncio.Handle`."""
+class Step(list[Any]):
+    """A callback that waits for its turn: context, callback, arguments. It is empty once cancelled.
 
-    __slots__ = ("args", "callback", "context", "is_cancelled")
+    See `asyncio.Handle`. There are hundreds in a history: no other class is made as quickly.
+    """
 
-    def __init__(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context
-    ) -> None:
-        self.callback = callback
-        self.args = args
-        self.context = context
-        self.is_cancelled = False
+    __slots__ = ()
 
     def cancel(self) -> None:
         """It will not run."""
-        self.is_cancelled = True
+        self.clear()
 
     def cancelled(self) -> bool:
         """Whether it was cancelled."""
-        return self.is_cancelled
+        return not self
 
 
 class SeededLoop(asyncio.AbstractEventLoop):
@@ -100,7 +95,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> Step:
         """Run it at this instant, in an order that the seed decides."""
-        step = Step(callback, args, context or copy_context())
+        step = Step((context or copy_context(), callback, args))
         self._ready.append(step)
         return step
 
@@ -108,7 +103,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> Step:
         """Run it when virtual time is there."""
-        step = Step(callback, args, context or copy_context())
+        step = Step((context or copy_context(), callback, args))
         heappush(self._timers, (when, next(self._numbers), step))
         return step
 
@@ -116,7 +111,9 @@ class SeededLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> Step:
         """Run it after a while."""
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        step = Step((context or copy_context(), callback, args))
+        heappush(self._timers, (self.now + delay, next(self._numbers), step))
+        return step
 
     def create_future(self) -> "asyncio.Future[Any]":
         """A future of this loop."""
@@ -162,6 +159,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
     def run(self, main: Coroutine[Any, Any, None]) -> None:
         """Until `main` has ended."""
         events._set_running_loop(self)
+        _running[:] = [self]
         try:
             task = self.create_task(main, context=ENVIRONMENT.context)
             self._run_until(task)
@@ -192,13 +190,16 @@ class SeededLoop(asyncio.AbstractEventLoop):
                 ready.pop()
             else:
                 step = ready.pop() if ready else self._next_timer()
-            process = step.context[PROCESS]
-            if step.is_cancelled or process.dead:
+            if not step:
+                continue
+            context, callback, args = step
+            process = context[PROCESS]
+            if process.dead:
                 continue
             if process.paused_until > self.now:
                 heappush(self._timers, (process.paused_until, next(self._numbers), step))
                 continue
-            step.context.run(step.callback, *step.args)
+            context.run(callback, *args)
             if task.done() or self.failure is not None:
                 return
         raise Stuck(f"no end after {STEPS_MAX} steps")
@@ -207,9 +208,18 @@ class SeededLoop(asyncio.AbstractEventLoop):
         """The next timer that is not cancelled; time moves to it."""
         while self._timers:
             when, _, step = heappop(self._timers)
-            if not step.is_cancelled:
+            if step:
                 self.now = max(self.now, when)
                 if self.now > SECONDS_MAX:
                     raise Stuck(f"no end after {SECONDS_MAX} virtual seconds")
                 return step
         raise Stuck("nothing left to do, but not done")
+
+
+_running: list[SeededLoop] = []
+"""The one that runs, or ran last."""
+
+
+def running_loop() -> SeededLoop:
+    """In the place of `asyncio.get_running_loop`, which asks the system each time who it is."""
+    return _running[0]

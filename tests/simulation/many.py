@@ -7,6 +7,7 @@ from time import perf_counter, process_time
 from typing import NamedTuple
 
 from tests.simulation.run import outcomes, run_seed
+from tests.simulation.virtual import virtual
 
 BATCH = 100
 FAILURES_TOLD = 3
@@ -57,7 +58,8 @@ def simulate(seeds: int, first: int, processes: int) -> int:
 
 def _done(batches: list[range], processes: int) -> Iterator[Batch]:
     if processes == 1:
-        yield from map(run_batch, batches)
+        with virtual():
+            yield from map(run_batch, batches)
         return
     with ProcessPoolExecutor(processes) as pool:
         yield from pool.map(run_batch, batches)

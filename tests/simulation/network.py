@@ -49,17 +49,18 @@ class Network:
     def __init__(self, loop: SeededLoop, faults: Faults) -> None:
         self.loop = loop
         self.random: random.Random = loop.random
+        self._draw = loop.random.random
         self.faults = faults
         self.busy_until = 0.0
         """When the last message that is under way now arrives."""
 
     def chance(self, probability: float) -> bool:
         """A seeded coin."""
-        return self.random.random() < probability
+        return self._draw() < probability
 
     def delay(self) -> float:
         """How long one message takes: often no time, mostly little, sometimes a lot."""
-        drawn = self.random.random()
+        drawn = self._draw()
         if drawn < self.faults.slow:
             return self.random.uniform(1, SLOW_SECONDS)
         return 0.0 if drawn < AT_ONCE else drawn * USUAL_SECONDS
@@ -80,12 +81,13 @@ class Network:
         arrives = returns = True
         if lost:
             arrives, returns = not self.chance(lost), not self.chance(lost)
-        if arrives and returns and not there and not back:
+        is_answered = arrives and returns and there + back < PATIENCE_SECONDS
+        if is_answered and not there and not back:
             return serve()
         reply: asyncio.Future[T] = self.loop.create_future()
         if arrives:
             self.later(there, self._serve, serve, reply, back if returns else None)
-        if there + back < PATIENCE_SECONDS and not lost:
+        if is_answered:
             return await reply
         late = self.loop.call_later(PATIENCE_SECONDS, _settle, reply, None, error("no answer"))
         try:

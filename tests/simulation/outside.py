@@ -1,7 +1,7 @@
 """What is outside of the system: how much happens there, and what is remembered of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -32,8 +32,7 @@ class Seen(NamedTuple):
     row: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """How much happens in a history."""
 
     accounts: int = 2
@@ -66,8 +65,7 @@ class Load:
     def drawn(random: Random, shapes: "Shapes") -> "Load":
         """A short history's: a few of everything, or more of one thing; at once, or by and by."""
         [(_, shape)] = random.choices(shapes, [weight for weight, _ in shapes])
-        return replace(
-            NOTHING,
+        return NOTHING._replace(
             accounts=random.randint(1, 2),
             is_welcomed=random.random() < WELCOMED,
             is_opened=random.random() < OPENED,
