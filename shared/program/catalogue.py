@@ -5,10 +5,12 @@ program's versions the one with the latest start counts from that start on (of t
 same instant the higher version). Immutable: publishing gives a new catalogue.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from shared.program.model import Program
 
@@ -51,9 +53,19 @@ class Catalogue:
                 f"content, and versions never change: publish it as version "
                 f"{self._versions[program.program][-1].version + 1}"
             )
-        versions = (*self._versions.get(program.program, ()), program)
-        ordered = tuple(sorted(versions, key=lambda version: version.version))
-        return self._of({**self._versions, program.program: ordered}, checked=program.program)
+        name = program.program
+        versions = [*self.versions(name)]
+        insort(versions, program, key=_number)
+        spans = _with_span(self._in_force.get(name, ()), program)
+        brands = {
+            brand: tuple(sorted({*self._by_brand.get(brand, ()), name})) for brand in program.brands
+        }
+        with_version = Catalogue()
+        with_version._versions = MappingProxyType({**self._versions, name: tuple(versions)})
+        with_version._in_force = MappingProxyType({**self._in_force, name: spans})
+        with_version._by_brand = MappingProxyType({**self._by_brand, **brands})
+        with_version._refuse_shared_brands(name)
+        return with_version
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -66,7 +78,10 @@ class Catalogue:
 
     def version(self, program: str, version: int) -> Program | None:
         """A published version by its number."""
-        return next((p for p in self.versions(program) if p.version == version), None)
+        versions = self.versions(program)
+        place = bisect_left(versions, version, key=_number)
+        there = place < len(versions) and versions[place].version == version
+        return versions[place] if there else None
 
     def latest(self, program: str) -> Program | None:
         """The published version with the highest number, whether or not it counts yet."""
@@ -88,24 +103,12 @@ class Catalogue:
                 return program
         return None
 
-    @classmethod
-    def _of(cls, versions: Mapping[str, tuple[Program, ...]], *, checked: str) -> Self:
-        catalogue = cls()
-        catalogue._versions = MappingProxyType(versions)
-        catalogue._in_force = MappingProxyType(
-            {name: tuple(_spans(published)) for name, published in versions.items()}
-        )
-        by_brand: dict[str, tuple[str, ...]] = {}
-        for name in sorted(versions):
-            for brand in {brand for program in versions[name] for brand in program.brands}:
-                by_brand[brand] = (*by_brand.get(brand, ()), name)
-        catalogue._by_brand = MappingProxyType(by_brand)
-        catalogue._refuse_shared_brands(checked)
-        return catalogue
-
     def _refuse_shared_brands(self, name: str) -> None:
-        for ours in self._in_force[name]:
-            for brand in ours.program.brands:
+        contested = {
+            brand for brand, names in self._by_brand.items() if name in names and len(names) > 1
+        }
+        for ours in self._in_force[name] if contested else ():
+            for brand in filter(contested.__contains__, ours.program.brands):
                 for theirs in self._with_brand(brand, besides=name):
                     if _overlap(ours, theirs):
                         raise CatalogueError(_shared(brand, ours, theirs))
@@ -116,18 +119,23 @@ class Catalogue:
         return (span for span in spans if brand in span.program.brands)
 
 
-def _spans(versions: tuple[Program, ...]) -> Iterator[_InForce]:
+def _number(program: Program) -> int:
+    return program.version
+
+
+def _with_span(spans: Sequence[_InForce], program: Program) -> tuple[_InForce, ...]:
     """When each version counts, the last one first; one that never counts has an empty span."""
-    end: datetime | None = None
-    for program in sorted(versions, key=lambda p: (p.starts_at, p.version), reverse=True):
-        yield _InForce(program.starts_at, end, program)
-        end = program.starts_at
+    start, number = program.starts_at, program.version
+    later = [*takewhile(lambda span: (span.start, span.program.version) > (start, number), spans)]
+    end = later[-1].start if later else None
+    earlier = [span._replace(end=start) for span in spans[len(later) : len(later) + 1]]
+    return (*later, _InForce(start, end, program), *earlier, *spans[len(later) + 1 :])
 
 
 def _overlap(one: _InForce, other: _InForce) -> bool:
-    return (one.end is None or other.start < one.end) and (
-        other.end is None or one.start < other.end
-    )
+    """Whether both count at some instant: a version that never counts does at none."""
+    start = max(one.start, other.start)
+    return all(end is None or start < end for end in (one.end, other.end))
 
 
 def _shared(brand: str, ours: _InForce, theirs: _InForce) -> str:
