@@ -33,12 +33,12 @@ def _of_fields(was: Mapping[str, Any], is_now: Mapping[str, Any], where: str) ->
         old, new = was.get(name), is_now.get(name)
         if old == new:
             continue
-        if name in NAMED and isinstance(old, list) and isinstance(new, list):
-            yield from _of_named(old, new, NAMED[name], where)
-        elif isinstance(old, dict) and isinstance(new, dict):
+        if isinstance(old, dict) and isinstance(new, dict):
             yield from _of_fields(old, new, f"{field}.")
         elif isinstance(old, list) and isinstance(new, list) and not _holds_parts(old + new):
             yield from _of_list(old, new, field)
+        elif isinstance(old, list) and isinstance(new, list) and name in NAMED:
+            yield from _of_named(old, new, NAMED[name], where)
         elif old is None:
             yield f"{field} is new: {_shown(new)}"
         elif new is None:

@@ -54,6 +54,16 @@ def test_a_change_is_told_in_words(fields: dict[str, Any], told: list[str]):
     assert differences(changed(ONE), changed(ONE, **fields)) == told
 
 
+def test_which_rules_a_multiplier_counts_for_is_told():
+    double = {"rule": "double", "kind": "multiplier", "factor": 2}
+    bases = [BASE, {**BASE, "rule": "more"}]
+    one, other = (
+        changed(ONE, earn={"rules": [*bases, {**double, "rules": names}]})
+        for names in (["base"], ["base", "more"])
+    )
+    assert differences(one, other) == ["rule double: rules has more now"]
+
+
 def test_values_that_stand_in_another_order_are_told():
     one, other = (changed(ONE, brands=names) for names in (["shop", "cafe"], ["cafe", "shop"]))
     assert differences(one, other) == ["brands is cafe, shop; it was shop, cafe"]
