@@ -118,7 +118,7 @@ class SimulatedStore:
 
     async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:
         """See `Store.fold`."""
-        kept: dict[Any, Any] = {table: list(rows) for table, rows in writes.items()}
+        kept: dict[Any, Any] = {table: list(rows) for table, rows in writes.items() if rows}
 
         def serve() -> bool:
             if not self.database.fold(old, new, kept, notify=notify):
