@@ -90,6 +90,10 @@ Asked = (
 _TICKET = re.compile(rf"(0|[1-9][0-9]{{0,17}})-([0-9a-f]{{{2 * DIGEST_BYTES}}})")
 
 
+BEHIND_ALL = 10**18 - 1
+"""The offset of what is decided already: it is never unknown, also to tables that lost it again."""
+
+
 class Ticket(NamedTuple):
     """An accepted command: its offset on its partition of the topic, and its body's digest."""
 
@@ -109,12 +113,15 @@ class Ticket(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A command that is on the log: `decided` is what it came to, `offset` where it stands."""
+    """A command that is on the log: `decided` is what it came to, `offset` where it stands.
+
+    Of what was decided before it was asked for, `offset` is BEHIND_ALL.
+    """
 
     id: UUID
     body: bytes
     decided: Decided | None
-    offset: int = 0
+    offset: int = BEHIND_ALL
 
     @property
     def ticket(self) -> Ticket:
@@ -172,7 +179,12 @@ class Redemptions:
         return await self._sent(command, cause.id, body, decided, offset)
 
     async def _sent(
-        self, command: Asked, id: UUID, body: bytes, decided: Decided | None, offset: int = 0
+        self,
+        command: Asked,
+        id: UUID,
+        body: bytes,
+        decided: Decided | None,
+        offset: int = BEHIND_ALL,
     ) -> Sent:
         """With the decision of the account to which it was sent on, if there is one in time."""
         last = await followed(decided, self.awaited) if decided is not None else None

@@ -11,7 +11,7 @@ from services.query.courses import REWARDS
 from services.query.decisions import Decided
 from services.query.problems import Code, Problem
 from services.query.reading import CLAIM, Snapshot
-from services.query.redemptions import Ticket
+from services.query.redemptions import Sent, Ticket
 from services.query.tokens import Token
 from shared.events import registry
 from shared.events.ids import command_cause, digest
@@ -111,6 +111,16 @@ async def test_a_link_is_in_conflict_when_its_key_was_used_for_something_else():
     with pytest.raises(Problem) as problem:
         await requests(Folding(RESERVED)).status(ACCOUNT, REQUEST, link)
     assert problem.value.code is Code.IDEMPOTENCY_CONFLICT
+
+
+async def test_what_was_decided_before_is_pending_when_the_tables_have_lost_it():
+    told: dict[str, Any] = RESERVED
+    decided = Decided(*(told[name] for name in Decided._fields))
+    lost = {**NOTHING, "inputs": told["inputs"]}
+    link = Sent(REQUEST, BODY, decided).ticket
+    response = await requests(Folding(lost)).status(ACCOUNT, REQUEST, link)
+    assert response.status_code == 202
+    assert Ticket.read(str(link)) == link
 
 
 async def test_a_reward_is_unknown_when_nobody_has_asked_for_it():
