@@ -123,10 +123,10 @@ class _Side(asyncio.Protocol):
             self.pair.other(self).send(data)
 
     def send(self, data: bytes) -> None:
-        """Pass bytes on, once there is a connection to do it over."""
+        """Pass bytes on, once there is a connection to do it over, and as long as there is."""
         if self.transport is None:
             self.early.append(data)
-        else:
+        elif not self.transport.is_closing():
             self.transport.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:

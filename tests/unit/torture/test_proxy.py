@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from cli.torture.proxy import Mode, Proxy
 from shared.local.ports import LOOPBACK, free_port
@@ -94,3 +95,17 @@ async def test_a_server_that_is_away_is_a_reset():
     reader, _ = await asyncio.open_connection(LOOPBACK, proxy.port)
     assert await ended(reader)
     await proxy.close()
+
+
+def test_what_comes_for_a_side_that_is_gone_is_dropped():
+    async def late() -> None:
+        async with echo() as proxy:
+            reader, writer = await asyncio.open_connection(LOOPBACK, proxy.port)
+            await said(writer, reader, b"hello")
+            [pair] = proxy.pairs
+            assert pair.client.transport is not None
+            pair.client.transport.abort()
+            assert await ended(reader)
+            pair.server.data_received(b"too late")
+
+    uvloop.run(late())
