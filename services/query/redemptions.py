@@ -168,7 +168,7 @@ class Redemptions:
         partition = partition_of_account(command.account, self._partitions)
         known = await self._known.of(cause.id)
         if known is not None:
-            return await self._sent(command, cause.id, body, known)
+            return Sent(cause.id, body, await self._last_word(command, known))
         with self._arrivals.expected(partition, cause.id) as decision:
             place = Place(COMMANDS.name, partition)
             offset = await self._publisher.command(place, _outgoing(command, value, cause, body))
@@ -176,21 +176,14 @@ class Redemptions:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._answer_seconds):
                     decided = await decision
-        return await self._sent(command, cause.id, body, decided, offset)
+        return Sent(cause.id, body, await self._last_word(command, decided), offset)
 
-    async def _sent(
-        self,
-        command: Asked,
-        id: UUID,
-        body: bytes,
-        decided: Decided | None,
-        offset: int = BEHIND_ALL,
-    ) -> Sent:
-        """With the decision of the account to which it was sent on, if there is one in time."""
+    async def _last_word(self, command: Asked, decided: Decided | None) -> Decided | None:
+        """The decision of the account to which it was sent on, if there is one in time."""
         last = await followed(decided, self.awaited) if decided is not None else None
         if last is not None and not is_answer_to(last, command):
             raise Problem(Code.IDEMPOTENCY_CONFLICT)
-        return Sent(id, body, last, offset)
+        return last
 
     async def awaited(self, account: str, cause: UUID) -> Decided | None:
         """What an account decides on a cause, if it does in time."""

@@ -20,7 +20,7 @@ from shared.stream.memory import MemoryInputs, MemoryLog, MemoryStore
 from shared.stream.opening import Ledger, Opening, Owner, fold_records
 from shared.stream.positions import Outpaced
 from shared.stream.runner import CONFIRM_SECONDS, Runner
-from shared.stream.store import Loaded, Need, Position
+from shared.stream.store import Loaded, Need, Position, Writes
 from shared.stream.turn import Turn
 from tests.ledgers import Alone
 
@@ -43,6 +43,15 @@ class Moving(MemoryStore):
     async def load(self, topic: str, partitions: Any, needs: Sequence[Need]) -> Loaded:
         self.positions[FACTS] = self.rival
         return await super().load(topic, partitions, needs)
+
+
+class Refusing(MemoryStore):
+    """A store in which a rival folds just before each fold of a turn."""
+
+    refuses = False
+
+    async def fold(self, old: Position, new: Position, writes: Writes, notify: bool) -> bool:
+        return not self.refuses and await super().fold(old, new, writes, notify)
 
 
 class Quiet:
@@ -87,6 +96,21 @@ def opening(log: MemoryLog, store: MemoryStore) -> Opening[Any]:
     )
 
 
+def turn_of(facts: MemoryLog, inputs: MemoryInputs, store: MemoryStore) -> Turn[Any]:
+    return Turn(
+        Redeem(),
+        facts,
+        inputs,
+        store,
+        NoPrograms(),
+        Quiet(),
+        Quiet(),
+        partitions=1,
+        quarantine_partitions=1,
+        limits=Limits(reopen_seconds=0),
+    )
+
+
 async def test_opening_starts_over_when_its_first_position_is_gone_at_once() -> None:
     with pytest.raises(Outpaced):
         await opening(log(), Forgetful(TABLES, LOOKUPS)).open(0)
@@ -115,20 +139,23 @@ async def test_an_idle_owner_catches_up_when_its_store_lost_a_commit() -> None:
             stop.set()
 
     inputs = Watched(facts, before_poll)
-    turn: Turn[Any] = Turn(
-        Redeem(),
-        facts,
-        inputs,
-        store,
-        NoPrograms(),
-        Quiet(),
-        Quiet(),
-        partitions=1,
-        quarantine_partitions=1,
-        limits=Limits(reopen_seconds=0),
-    )
+    turn = turn_of(facts, inputs, store)
     runner = Runner(turn, opening(facts, store), inputs, Alone(COMMANDS.name, 1))
     facts.put(Place(COMMANDS.name, 0), tick_command("shop:1", 0, 0))
     lost = await opening(facts, store).open(0)
     await asyncio.wait_for(runner.run(stop), timeout=10)
     assert store.positions[FACTS].next_offset == len(facts.records[FACTS])
+
+
+async def test_a_turn_whose_fold_is_refused_ends_and_tells_nobody() -> None:
+    facts, store = log(), Refusing(TABLES, LOOKUPS)
+    inputs = MemoryInputs(facts, [COMMANDS.name, AWARDS.name])
+    turn, told = turn_of(facts, inputs, store), list[Writes]()
+    turn.watchers.append(told.append)
+    opened = turn.positions[0] = await opening(facts, store).open(0)
+    inputs.assign({Place(COMMANDS.name, 0): 0, Place(AWARDS.name, 0): 0})
+    facts.put(Place(COMMANDS.name, 0), tick_command("shop:1", 0, 0))
+    store.refuses = True
+    with pytest.raises(Outpaced):
+        await turn.run()
+    assert (turn.positions[0], store.positions[FACTS], told) == (opened, opened, [])
