@@ -86,12 +86,12 @@ def cancel_award(
 ) -> PointsClawedBack | RequestRefused:
     """All that is left to claw of a pending lot, or why not. Needs what `claw_back` needs."""
     refusing = Refusing(command, command.lot_id)
-    found = refusing.lot_of(account)
+    found = refusing.pending_lot_of(account, t)
     if isinstance(found, RequestRefused):
         return found
     account, lot = found
     points = lot.original - lot.clawed
-    if lot.active_from <= t or not points:
+    if not points:
         return refusing.because(RefusalReason.LOT_NOT_PENDING)
     taken = take(account, [lot], points, program, t)
     return PointsClawedBack(

@@ -11,7 +11,7 @@ from shared.events.awards import ActivatedLot, AwardActivated
 from shared.events.commands import ConfirmAward, ExtendLot, ReinstateLot
 from shared.events.movements import AwardConfirmed, LotExtended, LotReinstated, RequestRefused
 from shared.events.points import RefusalReason
-from shared.ledger.account import Account, InvariantError, Lot, in_utc
+from shared.ledger.account import Account, InvariantError, in_utc
 from shared.ledger.covering import coverings
 from shared.ledger.draft import Draft
 from shared.ledger.refusing import Refusing
@@ -103,7 +103,7 @@ def confirm(
     account: Account | None, command: ConfirmAward, t: datetime
 ) -> AwardConfirmed | RequestRefused:
     """A pending lot that is active from now on, or why not. Needs the lot."""
-    found = _pending(account, Refusing(command, command.lot_id), t)
+    found = Refusing(command, command.lot_id).pending_lot_of(account, t)
     if isinstance(found, RequestRefused):
         return found
     account, lot = found
@@ -118,19 +118,6 @@ def confirm(
     )
 
 
-def _pending(
-    account: Account | None, refusing: Refusing, t: datetime
-) -> tuple[Account, Lot] | RequestRefused:
-    """The lot that is asked about, which is not active yet; or why not."""
-    found = refusing.lot_of(account)
-    if isinstance(found, RequestRefused):
-        return found
-    _, lot = found
-    if lot.active_from <= t or lot.is_past(t):
-        return refusing.because(RefusalReason.LOT_NOT_PENDING)
-    return found
-
-
 def activate(
     account: Account | None, event: AwardActivated, of: ActivatedLot, t: datetime
 ) -> AwardConfirmed | RequestRefused:
@@ -139,7 +126,7 @@ def activate(
     It is refused if it is active, or gone, already: an event that comes too late brings nothing
     back.
     """
-    found = _pending(account, Refusing(event, of.lot_id), t)
+    found = Refusing(event, of.lot_id).pending_lot_of(account, t)
     if isinstance(found, RequestRefused):
         return found
     account, lot = found

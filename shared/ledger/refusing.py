@@ -1,6 +1,7 @@
 """Refusals of what is asked of an account, as facts with their numbers."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from shared.events import registry
@@ -97,3 +98,15 @@ class Refusing:
         if lot is None:
             return self.because(RefusalReason.LOT_UNKNOWN)
         return account, lot
+
+    def pending_lot_of(
+        self, account: Account | None, t: datetime
+    ) -> tuple[Account, Lot] | RequestRefused:
+        """The same of a lot that is not active yet, and may be; refused if it is not pending."""
+        found = self.lot_of(account)
+        if isinstance(found, RequestRefused):
+            return found
+        _, lot = found
+        if lot.active_from <= t or lot.is_past(t):
+            return self.because(RefusalReason.LOT_NOT_PENDING)
+        return found

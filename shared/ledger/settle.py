@@ -67,7 +67,7 @@ def _passed(account: Account, t: datetime) -> list[_Passed]:
         for lot in account.lots.values()
         if lot.free and lot.expires_at is not None and lot.expires_at <= t
     ]
-    if account.held or account.due:
+    if account.held or account.held_waived or account.due:
         passed.extend(_of_debits(account, t))
     passed.sort(key=lambda date: date[:4])
     return passed

@@ -422,6 +422,12 @@ MOVED: list[tuple[str, Story, Step, RefusalReason]] = [
     ("take back none", given(earned(1)), cancel_award("L9"), RefusalReason.LOT_UNKNOWN),
     ("take back what is active", given(earned(1)), cancel_award(), RefusalReason.LOT_NOT_PENDING),
     (
+        "take back what is gone before it is active",
+        given(earned(1, active=9, expires=5)),
+        cancel_award(on=6),
+        RefusalReason.LOT_NOT_PENDING,
+    ),
+    (
         "take back twice",
         given(earned(1, active=9), returned(1)),
         cancel_award(),

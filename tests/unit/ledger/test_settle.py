@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from shared.events.movements import DeficitWrittenOff, HoldLapsed
+from shared.events.points import RefusalReason
 from shared.ledger.account import Account
 from shared.ledger.settle import Settlement, settle
 from tests.stories.setting import at, named, program, redemption
-from tests.stories.steps import Step, earned, hold, redeem, returned
+from tests.stories.steps import Step, capture, earned, hold, redeem, returned
 from tests.stories.telling import Story, loaded_otherwise
 
 NAMES = ("d", "b", "e", "a", "c")
@@ -66,3 +67,11 @@ def test_lots_that_came_with_one_fact_expire_in_the_order_of_their_ids():
 def test_a_hold_lapses_before_points_expire_at_that_instant():
     story = Story().under(RULES).given(earned(5, expires=10), hold(2, on=8, until=10))
     assert [about(fact) for fact in told(story.open_account)] == [redemption("h"), named("L1")]
+
+
+def test_a_hold_lapses_also_when_all_of_its_points_are_waived():
+    rules = program(holds={"longest": "48h"}, returns={"deficit": "unspent_only"})
+    story = Story().under(rules).given(earned(5), hold(5, until=2), returned(5, on=1))
+    assert [about(fact) for fact in told(story.open_account)] == [redemption("h")]
+    story.then_reads(on=1, written_off=5).then_reads(on=2, written_off=0)
+    story.when(capture(on=2)).then_refused(RefusalReason.HOLD_EXPIRED)
