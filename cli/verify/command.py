@@ -21,6 +21,7 @@ from cli.installation import installation
 from cli.operation import EXIT_REFUSED, console
 from cli.processes import available_processors, spread
 from cli.verify.bits import Offsets, runs
+from cli.verify.marks import check_upstream, is_gone
 from cli.verify.merges import Merges
 from cli.verify.partition import Quarantine, Task, verify_partition
 from cli.verify.report import INVARIANTS, Check, Report, merged
@@ -34,6 +35,7 @@ from cli.verify.tables import (
 )
 from cli.verify.transfers import Transfers
 from cli.where import Installation
+from services.intake.store import Position
 from shared.events import quarantine
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, PROGRAMS, QUARANTINE, UPSTREAM
 from shared.events.wire import Source
@@ -191,7 +193,7 @@ class Looking:
 
     async def _upstream(
         self,
-        read: Mapping[Place, int],
+        read: Mapping[Place, Position],
         forwarded: Mapping[Place, Offsets],
         set_aside: Quarantine,
         report: Report,
@@ -203,8 +205,11 @@ class Looking:
             count = await self.log.partitions(topic.name)
             places = [Place(topic.name, number) for number in range(count)]
             for place, (first, end) in (await self.log.bounds(places)).items():
+                if (position := read.get(place)) is None:
+                    continue  # nothing was read, or it is read again from the first record on
+                await check_upstream(self.log, place, position, Bounds(first, end), report)
                 known = forwarded.get(place, Offsets())
-                until = min(read.get(place, 0), end)
+                until = min(position.next_offset, end)
                 report.count(Check.UPSTREAM, max(0, until - first))
                 missing = [
                     offset
@@ -220,9 +225,7 @@ class Looking:
             for record in (await self.log.read({place: Bounds(first, end)}))[place]:
                 if record.offset not in wanted:
                     continue
-                if record.timestamp < since_ms or not (
-                    record.headers or record.value or record.key
-                ):
+                if record.timestamp < since_ms or is_gone(record):
                     continue  # may have been in quarantine; or an offset without a record
                 what = f"{place} offset {record.offset} was read, but is nowhere since"
                 remedy = f"tessera positions reset {place.topic}: it is read again, counted once"

@@ -12,6 +12,7 @@ from cli.deciding import SERVICES
 from cli.verify.bits import Offsets
 from cli.verify.inputs import InputReader
 from cli.verify.justify import Justifier
+from cli.verify.marks import check_mark
 from cli.verify.merges import Merges, lots_sent_on
 from cli.verify.report import Check, Report
 from cli.verify.sums import check_sums
@@ -37,7 +38,7 @@ from shared.stream.log import Bounds, Log, Place, Record
 from shared.stream.positions import first_position, same_log
 from shared.stream.records import standing
 from shared.stream.service import Input, Service, Unreadable
-from shared.stream.store import Position
+from shared.stream.store import InputMark, Position
 
 RECORDS_AT_ONCE = 4_000
 WAITING = "inputs that wait to be decided"
@@ -128,6 +129,8 @@ class Verification:
         self.merges = Merges()
         self.catalogues = catalogues(task.programs)
         self.void_awards: set[int] = set()
+        self.heads: dict[str, bytes] = {}
+        """By fact topic, the head of its chain where its reader goes on."""
 
     @property
     def outcome(self) -> Outcome:
@@ -140,7 +143,7 @@ class Verification:
             service = make()
             readers = {topic.name: self._reader(topic.name) for topic in service.inputs}
             await self._service(service, self.task.tables[name], readers)
-        self._uncredited(self.task.tables["redeem"])
+        self._uncredited()
 
     def _reader(self, topic: str) -> InputReader:
         place = Place(topic, self.task.partition)
@@ -171,6 +174,8 @@ class Verification:
         head = Head(first.head, first.seq, first.time_ms)
         earlier = InputReader(self.log, place, self.task.bounds[place.topic])
         walk = Walk(service, place, head, earlier, where.partitions, justifier, self.report)
+        if place.topic == AWARDS.name:
+            walk.watched = self._mark("redeem", place.topic).next
         end = self.task.bounds[place.topic].end
         stored = min(position.next_offset, end) if position is not None else 0
         rows = None
@@ -182,15 +187,23 @@ class Verification:
         if rows is not None:
             await self._compare(walk, rows, tables)
         await self._fold(walk, end, None)
+        self.heads[place.topic] = walk.head_there
         justifier.end()
         if place.topic == LEDGER.name:
             accounts, lots, debits = (walk.rows(table).values() for table in (ACCOUNT, LOT, DEBIT))
             check_sums(accounts, lots, debits, self.report)
         for topic, reader in readers.items():
-            known = position.inputs.get(topic) if position is not None else None
-            await self._inputs(walk, reader, known.next if known is not None else 0)
+            mark = self._mark(service.name, topic)
+            await check_mark(reader, mark, self.heads.get(topic), self.report)
+            await self._inputs(walk, reader, mark.next)
             if BY_NAME[topic].kind is Kind.INPUT:
-                await reader.note_rest(known.next if known is not None else 0)
+                await reader.note_rest(mark.next)
+
+    def _mark(self, service: str, topic: str) -> InputMark:
+        """How far a service has read a topic."""
+        position = self.task.tables[service].positions.get(self.task.partition)
+        inputs = position.inputs if position is not None else {}
+        return inputs.get(topic, InputMark(0))
 
     # the fold
 
@@ -238,11 +251,9 @@ class Verification:
             case _:
                 pass
 
-    def _uncredited(self, tables: Tables) -> None:
+    def _uncredited(self) -> None:
         """Awards that redeem has read, and not credited."""
-        position = tables.positions.get(self.task.partition)
-        known = position.inputs.get(AWARDS.name) if position is not None else None
-        read = known.next if known is not None else 0
+        read = self._mark("redeem", AWARDS.name).next
         for award_id, award in self.awards.items():
             if award.offset < read:
                 place = Place(AWARDS.name, self.task.partition)

@@ -14,6 +14,7 @@ import asyncpg
 
 from cli.rebuild.schemas import live_positions, swap_lock
 from cli.verify.report import Check, Report
+from services.intake import store as upstream
 from shared.postgres.pool import available
 from shared.stream.log import Place
 from shared.stream.records import partition_of_account
@@ -84,14 +85,17 @@ async def tables_of(
     return Tables(True, await live_positions(connection, service), counts)
 
 
-async def upstream_positions(connection: asyncpg.Connection) -> dict[Place, int]:
+async def upstream_positions(connection: asyncpg.Connection) -> dict[Place, upstream.Position]:
     """How far intake has read each upstream partition; empty if there is no intake."""
     if await connection.fetchval("SELECT to_regclass('intake.upstream_position')") is None:
         return {}
     rows = await connection.fetch(
-        "SELECT topic, partition, next_offset FROM intake.upstream_position"
+        "SELECT topic, partition, next_offset, mark FROM intake.upstream_position"
     )
-    return {Place(topic, partition): following for topic, partition, following in rows}
+    return {
+        Place(topic, partition): upstream.Position(following, mark)
+        for topic, partition, following, mark in rows
+    }
 
 
 def account_column(table: Table) -> str:

@@ -52,6 +52,9 @@ class Walk:
         self.bodies: dict[UUID, bytes] = {}
         self.offsets: dict[UUID, int] = {}
         """Where the fact of each cause stands."""
+        self.watched: int | None = None
+        """The offset before which the head is asked for: where a reader of the topic goes on."""
+        self._head_there: bytes | None = None
         self.furthest: dict[str, int] = {}
         """By input topic, the furthest offset that a fact names."""
         kept = {need.lookup.table for need in service.replay_needs(())}
@@ -84,6 +87,8 @@ class Walk:
     def _valid(self, records: Sequence[Record]) -> list[Walked]:
         batch: list[Walked] = []
         for record in records:
+            if record.offset == self.watched:
+                self._head_there = self.head.hash
             after = follow(self.head, record)
             if after is None:
                 self.report.note(VOID)
@@ -164,6 +169,11 @@ class Walk:
             with contextlib.suppress(InvariantError):  # told when the fact itself was folded
                 state.evolve(decoded(record, dict(record.headers)))
         return list(state.writes().get(table, ()))
+
+    @property
+    def head_there(self) -> bytes:
+        """The hash of the head before the offset that was watched, or at the end."""
+        return self._head_there or self.head.hash
 
     def rows(self, table: Table) -> dict[Any, Any]:
         """The rows of a table that is kept, by key."""

@@ -91,7 +91,7 @@ class Positions:
     ) -> dict[Place, tuple[Position, Position]]:
         """The moves that taking these records means."""
         return {
-            place: (self.at[place], Position(records[-1].offset + 1, _mark(records[-1])))
+            place: (self.at[place], Position(records[-1].offset + 1, mark_of(records[-1])))
             for place, records in polled.items()
         }
 
@@ -106,7 +106,7 @@ def _is_within(place: Place, position: Position, bounds: Bounds) -> None:
 
 
 def _is_the_same(place: Place, position: Position, found: Record) -> None:
-    if _mark(found) == position.mark:
+    if mark_of(found) == position.mark:
         return
     raise Halted(
         f"{place} offset {found.offset} is not the record that was read there before: the topic "
@@ -114,8 +114,11 @@ def _is_the_same(place: Place, position: Position, found: Record) -> None:
     )
 
 
-def _mark(record: Record) -> bytes:
-    """A header without a value reads as an empty one or as none, by the way it was fetched."""
+def mark_of(record: Record) -> bytes:
+    """The fingerprint of an upstream record.
+
+    A header without a value reads as an empty one or as none, by the way it was fetched.
+    """
     headers = [(name, value or b"") for name, value in record.headers]
     return fingerprint(record.key, record.value, headers)
 

@@ -3,14 +3,14 @@
 I1, I2, I7, I8.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import asyncpg
 import pytest
 
 from cli.verify.report import Check, Report
-from shared.events.topics import ACTIVITY, LEDGER
-from shared.postgres.rows import encode_inputs
+from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
+from shared.postgres.rows import decode_inputs, encode_inputs
 from shared.stream.log import Outgoing, Record
 from shared.stream.positions import Halted
 from shared.stream.store import InputMark
@@ -157,6 +157,46 @@ async def test_damage_to_a_position_is_found(
     told = [finding.what for finding in report.findings if finding.check is Check.POSITIONS]
     assert any(said in what for what in told), report.findings
     assert {finding.check for finding in report.findings} <= {Check.POSITIONS, Check.ROWS}
+
+
+MARKS: Mapping[str, tuple[Callable[[InputMark], InputMark], Topic, str]] = {
+    "more read than there is": (
+        lambda mark: InputMark(mark.next + 1000),
+        COMMANDS,
+        "its reader halts",
+    ),
+    "another record before it": (
+        lambda mark: mark._replace(mark=b"another record's"),
+        COMMANDS,
+        "the stored mark in loyalty.commands.v1/0",
+    ),
+    "another head of the awards": (
+        lambda mark: mark._replace(head=b"of another chain"),
+        AWARDS,
+        "the stored head in loyalty.awards.v1/0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "topic", "said"), MARKS.values(), ids=MARKS)
+async def test_damage_to_how_far_an_input_was_read_is_found(
+    world: World,
+    connection: asyncpg.Connection,
+    change: Callable[[InputMark], InputMark],
+    topic: Topic,
+    said: str,
+):
+    """Redeem would halt, or leave every further award out, when it opens the partition next."""
+    stored = "redeem.stream_position WHERE partition = 0"
+    inputs = decode_inputs(await connection.fetchval(f"SELECT inputs FROM {stored}"))
+    damaged = encode_inputs({**inputs, topic.name: change(inputs[topic.name])})
+    await connection.execute(
+        "UPDATE redeem.stream_position SET inputs = $1 WHERE partition = 0", damaged
+    )
+    [finding] = (await world.verify()).findings
+    assert (finding.check, finding.where) == (Check.POSITIONS, f"{topic.name}/0")
+    assert said in finding.what
+    assert finding.remedy.startswith(f"tessera positions reset {topic.name} --yes")
 
 
 async def test_inputs_that_were_skipped_are_found(world: World, connection: asyncpg.Connection):
