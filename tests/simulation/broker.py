@@ -21,6 +21,8 @@ class Broker(MemoryLog):
         super().__init__(topics, self._clock)
         self.network = network
         self.clock_ahead_ms = 0
+        self.is_clock_right = True
+        """Whether it always was."""
         self.polls: dict[asyncio.Future[None], Mapping[Place, int]] = {}
         """Who waits for a record, and of which places."""
 

@@ -157,4 +157,5 @@ class Chaos:
         """The broker's clock jumps."""
         ahead_ms = self.random.randint(-CLOCK_AHEAD_MS, CLOCK_AHEAD_MS)
         self.world.broker.clock_ahead_ms = ahead_ms
+        self.world.broker.is_clock_right = False
         self.world.note(f"the broker's clock is {ahead_ms} ms off")

@@ -37,7 +37,7 @@ from shared.stream.log import Bounds, Place, Record
 from shared.stream.memory import MemoryStore
 from shared.stream.opening import fold_records
 from shared.stream.positions import first_position
-from shared.stream.records import recorded, source_of
+from shared.stream.records import recorded
 from shared.stream.service import Input, Recorded
 from tests.rebuilt import RebuiltStore
 from tests.simulation.freeing import freed
@@ -46,10 +46,12 @@ from tests.simulation.merge_checks import merges_hold
 from tests.simulation.network import done
 from tests.simulation.nodes import FOLD_VERSION, LEDGER_ID, REDEEM, SERVICES
 from tests.simulation.outside import Seen, Violation
+from tests.simulation.program import POINTS_A_DOLLAR
 from tests.simulation.reward_checks import rewards_hold
 from tests.simulation.rule import follow
 from tests.simulation.statements import decided_of
 from tests.simulation.transfer_checks import transfers_hold
+from tests.simulation.version_checks import versions_hold
 
 Facts = dict[UUID, Recorded]
 """Valid facts by cause."""
@@ -57,12 +59,14 @@ Facts = dict[UUID, Recorded]
 
 def check(history: History) -> None:
     """Raise Violation for whatever does not hold."""
-    awards = _by_cause(_chain(history, AWARDS, "earn"))
+    earned = _chain(history, AWARDS, "earn")
+    awards = _by_cause(earned)
     chain = _chain(history, LEDGER, "redeem")
     ledger = _by_cause(chain)
     _upstream_is_taken(history)
     _decided(history, "earn", ACTIVITY, awards)
     _receipts_count_once(history, awards)
+    versions_hold(history, earned)
     _decided(history, "redeem", COMMANDS, ledger)
     _awards_are_credited(awards, ledger)
     _Ledger(history).walk(chain)
@@ -140,7 +144,8 @@ def _receipts_count_once(history: History, awards: Facts) -> None:
         if isinstance(fact.fact, PointsEarned):
             found[fact.fact.receipt_id or ""] += 1
             amounts = history.journal.purchases.get(fact.fact.receipt_id or "", set())
-            if fact.fact.points not in {amount // 100 for amount in amounts}:
+            a_dollar = POINTS_A_DOLLAR[fact.fact.program_version or 0]
+            if fact.fact.points not in {a_dollar * amount // 100 for amount in amounts}:
                 raise Violation(f"I1: {fact.fact} for a receipt of {amounts}")
     for receipt in history.journal.purchases:
         if found[receipt] != 1:
@@ -221,26 +226,26 @@ class _Ledger:
 
     def _justified(self, record: Record, fact: Recorded, shelf: Shelf) -> None:
         """I5, I9: decided again on the state that it met, the input gives the same bytes."""
-        src = source_of(record)
-        if src is None:
-            raise Violation(f"I5: {fact} has no input")
-        said = self.redeem.read(self.history.broker.records[Place(*src[:2])][src.offset])
-        decisions = decide(
-            self.accounts.get(said.account),
-            said.message,
-            self.history.catalogue.version_at,
-            said.cause,
-            instant(fact.time_ms),
-            shelf,
-            self.known,
-        )
-        first = decisions[0] if decisions else None
-        if (
-            first is None
-            or first.cause.id != fact.cause_id
-            or registry.encode(first.fact) != fact.value
-        ):
-            raise Violation(f"I5, I9: {fact.value!r} is decided again as {first}")
+        input = self.history.input_of(record)
+        said, first = self.redeem.read(input), None
+        for programs in self.history.known_at(input):
+            decisions = decide(
+                self.accounts.get(said.account),
+                said.message,
+                programs.version_at,
+                said.cause,
+                instant(fact.time_ms),
+                shelf,
+                self.known,
+            )
+            first = decisions[0] if decisions else None
+            if (
+                first is not None
+                and first.cause.id == fact.cause_id
+                and registry.encode(first.fact) == fact.value
+            ):
+                return
+        raise Violation(f"I5, I9: {fact.value!r} is decided again as {first}")
 
     def _adds_up(self, key: str, fact: Recorded) -> None:
         """I3, I4: from the facts alone, whatever the ledger's own code asserts."""

@@ -75,6 +75,7 @@ class Clients:
             (load.merges, self.merge),
         )
         others = (
+            (load.versions, self.change),
             (load.purchases, self.buy),
             (load.deliveries, self.takers.deliver),
             (load.returns, self.bring_back),
@@ -108,6 +109,10 @@ class Clients:
             if not self.network.chance(self.network.faults.repeated):
                 return
             await asyncio.sleep(self.random.uniform(0, 5))
+
+    async def change(self) -> None:
+        """Who runs the program publishes its next version."""
+        self.world.publish()
 
     # shops
 

@@ -33,6 +33,9 @@ WITH_REWARDS = Load(
 )
 WITH_TRANSFERS = Load(purchases=1, returns=0, redemptions=0, checkouts=0, rewards=0, transfers=6)
 WITH_MERGES = Load(purchases=4, returns=0, redemptions=2, checkouts=0, rewards=0, merges=2)
+WITH_VERSIONS = Load(
+    is_welcomed=False, is_founded=True, versions=2, purchases=4, returns=3, redemptions=2, rewards=0
+)
 BROKEN = (Violation, AssertionError, Stuck, LookupError, ValueError)
 """How a broken history shows: a check, an assertion of the ledger, no progress, a row not there."""
 
@@ -95,6 +98,8 @@ def rate(guard: Guard, cpu_seconds: float) -> Rate:
 
 GUARDS = (
     Guard("whole polls", removals.whole_polls),
+    Guard("programs taken in behind the poll", removals.programs_behind_the_poll),
+    Guard("programs read to their end", removals.programs_to_the_end, WITH_VERSIONS),
     Guard("hash link", removals.hash_link),
     Guard("head loaded with the state", removals.loaded_head),
     Guard("quarantine before facts", removals.aside_first, MUCH_REDEEMED, BAD),

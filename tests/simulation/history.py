@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from functools import cache
+from itertools import takewhile
 from random import Random
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from shared.events.wire import Source
 from shared.ledger.parcels import ParcelState
 from shared.ledger.transfers import TransferState
 from shared.program.catalogue import Catalogue
-from shared.stream.log import Place
+from shared.stream.log import Place, Record
 from shared.stream.memory import MemoryRecord, MemoryStore
 from shared.stream.positions import head_of
 from shared.stream.records import recorded, source_of
@@ -26,7 +27,7 @@ from tests.simulation.chaos import CLOCK_AHEAD_MS, Chaos
 from tests.simulation.clients import Clients
 from tests.simulation.databases import Database, IntakeDatabase
 from tests.simulation.loop import ENVIRONMENT, SeededLoop
-from tests.simulation.network import BAD, CALM, Faults, Network
+from tests.simulation.network import BAD, CALM, EPOCH_MS, Faults, Network
 from tests.simulation.nodes import (
     API,
     INTAKE,
@@ -39,6 +40,8 @@ from tests.simulation.nodes import (
     Node,
 )
 from tests.simulation.outside import SHAPES, Journal, Load, Violation
+from tests.simulation.program import Editions
+from tests.simulation.publications import Publication
 from tests.simulation.rule import follow
 
 TOPICS = (PURCHASES, ACTIVITY, COMMANDS, AWARDS, LEDGER)
@@ -54,13 +57,13 @@ RIVALS = 0.3
 class Setting(NamedTuple):
     """What does not change in a history."""
 
-    catalogue: Catalogue
+    editions: Editions
     partitions: int
 
     @staticmethod
-    def drawn(random: Random, catalogues: Sequence[Catalogue]) -> "Setting":
+    def drawn(random: Random, programs: Sequence[Editions]) -> "Setting":
         """A seed's."""
-        return Setting(random.choice(catalogues), random.choice((1, 1, 1, 1, 2)))
+        return Setting(random.choice(programs), random.choice((1, 1, 1, 1, 2)))
 
 
 class History:
@@ -83,7 +86,9 @@ class History:
         self.owners: Sequence[str] = (REDEEM,) if is_at_rest else OWNERS
         """Where nothing is bought, earn and intake have nothing to do that others could see."""
         self.setting = setting
-        self.catalogue, self.partitions = setting
+        self.editions, self.partitions = setting
+        first = Publication(loop.now)
+        self.publications = [] if self.load.is_founded else [first]
         self.everything = set(range(self.partitions))
         usual = self.random.choice((CALM, Faults(), Faults(), BAD))
         self.network = Network(loop, usual if faults is None else faults)
@@ -124,6 +129,36 @@ class History:
             name: Database(self.network, rows, rows) for name, rows in self.begun.items()
         }
 
+    # programs
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All that is published by now."""
+        return self.editions[len(self.publications)]
+
+    def publish(self) -> None:
+        """The next version of the program, if there is one."""
+        if len(self.publications) + 1 < len(self.editions):
+            self.note(f"publish version {len(self.publications) + 1}")
+            self.publications.append(Publication(self.loop.now))
+
+    def known_at(self, record: Record) -> Editions:
+        """What an input may have been decided under, at this offset or later.
+
+        At least what whoever decides had heard of when it was sent.
+        """
+        sent = (record.timestamp - EPOCH_MS) / 1000
+        heard = list(takewhile(lambda each: each.heard < sent, self.publications))
+        first = len(heard) if self.broker.is_clock_right else 0
+        return self.editions[first : len(self.publications) + 1]
+
+    def input_of(self, fact: Record) -> Record:
+        """What a fact was decided on."""
+        src = source_of(fact)
+        if src is None:
+            raise Violation(f"I5: {fact} has no input")
+        return self.broker.records[Place(*src[:2])][src.offset]
+
     # processes
 
     def start(self, name: str) -> Node:
@@ -156,6 +191,8 @@ class History:
         for name in (API, API):
             self.start(name)
         self.start_owners()
+        if self.load.is_founded:
+            self.publish()
         rivalled = self.network.chance(RIVALS)
         if rivalled:
             self.start(self.random.choice((REDEEM, *self.owners))).group.give(self.everything)

@@ -33,6 +33,8 @@ from tests.simulation.databases import (
 )
 from tests.simulation.loop import Process, SeededLoop
 from tests.simulation.network import EPOCH_MS, Network
+from tests.simulation.program import Editions
+from tests.simulation.publications import Publication, Published
 from tests.simulation.statements import Statements
 
 LEDGER_ID = "simulated"
@@ -54,10 +56,16 @@ class World(Protocol):
     broker: Broker
     databases: dict[str, Database]
     intake_database: IntakeDatabase
-    catalogue: Catalogue
+    editions: Editions
+    publications: list[Publication]
     partitions: int
     has_errands: bool
     """Whether couriers have anything to carry: looking for it costs steps."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All that is published by now."""
+        ...
 
     def notified(self, partition: int) -> None:
         """A NOTIFY was sent: whoever listens may hear of it."""
@@ -197,17 +205,6 @@ class DecidingNode(Node):
         """See `Node.hint`: the courier listens."""
         if self.shell is not None:
             self._notify(self.world, self.shell.hint)
-
-
-class Published:
-    """The programs, as services ask for them."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    async def refresh(self, *, to_end: bool = False) -> Catalogue:
-        """See `shared.stream.programs.Programs.refresh`."""
-        return self.world.catalogue
 
 
 class IntakeNode(Node):

@@ -40,6 +40,10 @@ class Load(NamedTuple):
     """Whether members have points before anything can go wrong."""
     is_opened: bool = True
     """Whether owners go on where those have stopped who gave them, without opening anything."""
+    is_founded: bool = False
+    """Whether owners run already when the program's first version is published."""
+    versions: int = 0
+    """Further ones."""
     purchases: int = 3
     returns: int = 1
     redemptions: int = 3
@@ -65,9 +69,11 @@ class Load(NamedTuple):
     def drawn(random: Random, shapes: "Shapes") -> "Load":
         """A short history's: a few of everything, or more of one thing; at once, or by and by."""
         [(_, shape)] = random.choices(shapes, [weight for weight, _ in shapes])
+        is_welcomed = random.random() < WELCOMED
         return NOTHING._replace(
             accounts=random.randint(1, 2),
-            is_welcomed=random.random() < WELCOMED,
+            is_welcomed=is_welcomed,
+            is_founded=not is_welcomed and random.random() < FOUNDED,
             is_opened=random.random() < OPENED,
             seconds=random.choice((1.0, 6.0)),
             together=random.random() < TOGETHER,
@@ -89,7 +95,7 @@ NOTHING = Load(
     readers=0,
     ticks=0,
 )
-WELCOMED, OPENED, TOGETHER = 0.9, 0.85, 0.6
+WELCOMED, FOUNDED, OPENED, TOGETHER = 0.9, 0.5, 0.85, 0.6
 
 
 Shape = Mapping[str, Sequence[int]]
@@ -97,6 +103,7 @@ Shape = Mapping[str, Sequence[int]]
 Shapes = Sequence[tuple[int, Shape]]
 RARELY = (0, 0, 0, 0, 0, 0, 0, 1)
 MIXED: Shape = {
+    "versions": RARELY,
     "purchases": (0, 0, 0, 1),
     "returns": RARELY,
     "redemptions": (0, 1),
@@ -115,6 +122,7 @@ SHAPES: Shapes = (
     (3, {"readers": (1, 2, 3), "redemptions": (0, 1, 1, 2)}),
     (1, {"rewards": (1, 2), "deliveries": (0, 1)}),
     (1, {"transfers": (1, 2)}),
+    (2, {"versions": (1, 1, 2), "purchases": (0, 1, 2), "redemptions": (0, 1, 2)}),
     (1, {"merges": (1,), "purchases": (0, 0, 1), "redemptions": (0, 0, 1)}),
 )
 """How often each is drawn. What disturbs each other is often alike: more of it, and nothing else,
@@ -145,6 +153,9 @@ class Outside(World, Protocol):
 
     def note(self, what: str) -> None:
         """A line of the trace."""
+
+    def publish(self) -> None:
+        """The next version of the program, if there is one."""
 
     def apis(self) -> list[ApiNode]:
         """The processes of the API that a balancer knows."""

@@ -1,7 +1,7 @@
 """The programs of the simulated shop: a point a dollar, gone after a month or so.
 
 They differ in what becomes of points that a return takes after they were spent, in when points can
-be spent, and in what a member gets with a reward.
+be spent, and in what a member gets with a reward. Of each there are three versions.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ LAPSE_SECONDS = 3
 """How long a hold lives."""
 MUG, TICKET = "mug", "ticket"
 """A reward with stock, and one without."""
-SHOP = {
+SHOP: dict[str, Any] = {
     "program": "shop",
     "version": 1,
     "name": "Shop",
@@ -41,16 +41,44 @@ VARIANTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def catalogues() -> tuple[Catalogue, ...]:
-    """One program each, in force for ever."""
-    return tuple(Catalogue().with_version(_shop(**variant)) for variant in VARIANTS)
+POINTS_A_DOLLAR = {1: 1, 2: 2, 3: 1}
+"""By version. A later one counts in the place of the one before it, whenever that began."""
+Editions = tuple[Catalogue, ...]
+"""What is published at first, nothing, and behind each further publication."""
 
 
-def _shop(mug: dict[str, str], **further: Any) -> Program:
+def editions() -> tuple[Editions, ...]:
+    """One program each, and how it changes."""
+    return tuple(_published(**variant) for variant in VARIANTS)
+
+
+def _published(**variant: Any) -> Editions:
+    found = [Catalogue()]
+    for version in POINTS_A_DOLLAR:
+        found.append(found[-1].with_version(_shop(version, **variant)))
+    return tuple(found)
+
+
+def _shop(version: int, mug: dict[str, str], **further: Any) -> Program:
+    """All that is counted in points costs a point more in each version."""
     rewards = [
-        {"reward": MUG, "name": "A mug", "price": {"points": 3}, "stock": "counted", **mug},
-        {"reward": TICKET, "name": "A ticket", "price": {"points": 2}, "codes": "made"},
+        {
+            "reward": MUG,
+            "name": "A mug",
+            "price": {"points": 2 + version},
+            "stock": "counted",
+            **mug,
+        },
+        {"reward": TICKET, "name": "A ticket", "price": {"points": 1 + version}, "codes": "made"},
     ]
-    redemption: Any = SHOP["redemption"]
-    told = {**SHOP, "transfers": {}, **further, "redemption": {**redemption, "rewards": rewards}}
+    [rule] = SHOP["earn"]["rules"]
+    cash_off = {**SHOP["redemption"]["cash_off"], "minimum": version}
+    told = {
+        **SHOP,
+        "version": version,
+        "earn": {"rules": [{**rule, "points": POINTS_A_DOLLAR[version]}]},
+        "transfers": {},
+        **further,
+        "redemption": {**SHOP["redemption"], "cash_off": cash_off, "rewards": rewards},
+    }
     return Program.model_validate(told)

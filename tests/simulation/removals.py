@@ -63,6 +63,30 @@ def whole_polls(removal: Removal) -> None:
     removal.put(service, "check_whole", nothing)
 
 
+def programs_behind_the_poll(removal: Removal) -> None:
+    """Programs are taken in before a poll, which may wait."""
+    turned = Turn.run
+
+    async def run(self: Turn[Any]) -> int:
+        await self.know_programs()
+        return await turned(self)
+
+    async def nothing(*_: object) -> None:
+        return
+
+    removal.put(Turn, "run", run)
+    removal.put(Turn, "_know_programs", nothing)
+
+
+def programs_to_the_end(removal: Removal) -> None:
+    """Nobody asks for all that is published: what has arrived must do."""
+
+    async def arrived(self: Turn[Any], *, to_end: bool = False) -> None:
+        self.service.catalogue = await self.programs.refresh()
+
+    removal.put(Turn, "know_programs", arrived)
+
+
 def hash_link(removal: Removal) -> None:
     """Any record with a right hash is valid, whatever it was decided on."""
 

@@ -12,10 +12,10 @@ from tests.simulation.history import History, Setting
 from tests.simulation.loop import SeededLoop
 from tests.simulation.network import Faults
 from tests.simulation.outside import Load
-from tests.simulation.program import catalogues
+from tests.simulation.program import editions
 from tests.simulation.virtual import virtual
 
-CATALOGUES = catalogues()
+EDITIONS = editions()
 TRACE_LINES = 40
 YOUNGEST = 0
 """The generation in which everything is until garbage is collected."""
@@ -29,7 +29,7 @@ def run_seed(seed: int, load: Load | None = None, faults: Faults | None = None) 
     make = DamagedHistory if is_damaged else History
     with virtual():
         loop = SeededLoop(seed)  # type: ignore[abstract]
-        history = make(loop, load, faults, Setting.drawn(loop.random, CATALOGUES))
+        history = make(loop, load, faults, Setting.drawn(loop.random, EDITIONS))
         if history.load.is_welcomed:
             beginning(history.setting, history.load.accounts).put_into(history)
         else:

@@ -83,7 +83,7 @@ def _remembered() -> Iterator[tuple[object, str, object]]:
         yield where, "fingerprint", fingerprint_of
     for where in (history, checks):
         yield where, "recorded", recorded
-        yield where, "source_of", source_of
+    yield history, "source_of", source_of
     for where in (opening, checks):
         yield where, "first_position", first_position
     yield opening, "decoded", lambda record, _named: recorded(record)
