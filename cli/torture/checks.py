@@ -20,6 +20,7 @@ from cli.torture.found import Checked, Found
 from cli.torture.gifts import BETWEEN_ACCOUNTS, gifts_arrived
 from cli.torture.journal import PROGRAM, Answer, Event, Journal
 from cli.torture.merges import is_last_word, merges_done, sent_on
+from cli.torture.versions import versions_counted
 from shared.events import quarantine
 from shared.events.ids import command_cause
 from shared.events.quarantine import Reason
@@ -70,6 +71,8 @@ class Checks:
         self.environment = environment
         self.journal = journal
         self.notes: dict[str, int] = {}
+        self.outdated_seconds = 0.0
+        """For how long at most an older version of the program went on to count."""
 
     async def all(self) -> list[Checked]:
         """Everything, in the order in which it is told."""
@@ -80,6 +83,7 @@ class Checks:
             await self.stock(),
             await self.gifts(),
             await self.merges(),
+            await self.versions(),
             await self.poison(),
             await self._verified(),
             *[await self._rebuilt(service) for service in REBUILT],
@@ -181,6 +185,12 @@ class Checks:
         """Accounts that went to others."""
         async with self._connected() as connection:
             return await merges_done(connection, self.journal)
+
+    async def versions(self) -> Checked:
+        """What is decided under which version of the program."""
+        async with self._connected() as connection:
+            checked, self.outdated_seconds = await versions_counted(connection, self.journal)
+            return checked
 
     async def answers(self) -> Checked:
         """Each answer is a decision of the ledger, and each decision was answered."""

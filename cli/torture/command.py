@@ -30,6 +30,7 @@ from cli.torture.machine import DECIDING, Machine
 from cli.torture.merges import open_parcels
 from cli.torture.report import Report, keep, summary
 from cli.torture.schedule import OTHERS, Kind, rounds
+from cli.torture.versions import Versions
 from shared.events.topics import PURCHASES
 from shared.stream.kafka import KafkaLog
 from shared.version import VERSION
@@ -114,7 +115,7 @@ class Campaign:
     async def run(self) -> Report:
         """Begin, torment, heal, drain, check."""
         await self.machine.start()
-        await publish_file(self.machine.kafka.bootstrap, PROGRAM)
+        first = await publish_file(self.machine.kafka.bootstrap, PROGRAM)
         driver = Driver(
             self.machine.kafka.bootstrap, self.machine.postgres.dsn, self.journal, self.seed
         )
@@ -123,7 +124,8 @@ class Campaign:
             raise TimeoutError(f"the services do not begin; see {self.machine.logs}")
         self.note("load and faults begin")
         began = monotonic()
-        async with self._load(driver):
+        versions = Versions(self.machine.kafka.bootstrap, first, self.journal, self.seed)
+        async with self._load(driver, versions):
             await self._torment(began + 60 * self.minutes)
             self.seconds["load"] = monotonic() - began
             self.note("healed")
@@ -137,10 +139,11 @@ class Campaign:
             self.journal,
         )
         checked = [resumed, _lived(self.machine, drained=drained), *await checks.all()]
+        self.seconds["outdated"] = checks.outdated_seconds
         return self._report(checked, checks.notes)
 
     @asynccontextmanager
-    async def _load(self, driver: Driver) -> AsyncIterator[None]:
+    async def _load(self, driver: Driver, versions: Versions) -> AsyncIterator[None]:
         """The outside world, which goes on until it is told to stop, and then to its end."""
         stop = asyncio.Event()
         callers = Callers(self.machine.apis, self.journal, self.seed)
@@ -149,6 +152,7 @@ class Campaign:
             telling = tasks.create_task(self._tell(driver))
             tasks.create_task(driver.run(partitions, stop))
             tasks.create_task(callers.run(TILLS, READERS, stop))
+            tasks.create_task(versions.run(stop))
             yield
             stop.set()
             telling.cancel()
@@ -254,6 +258,7 @@ class Campaign:
             events={
                 **{f"purchases, {c.name.lower()}": n for c, n in journal.events.items()},
                 **{f"records of upstream: {kind}": n for kind, n in journal.records.items()},
+                "versions of the program": len(journal.published),
             },
             faults=dict(self.faults.done),
             missed=dict(self.faults.missed),

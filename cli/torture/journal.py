@@ -140,6 +140,8 @@ class Journal:
     """Keys that set points aside: what they ask for is not spent by them."""
     releases: dict[UUID, Answer] = field(default_factory=dict)
     """By the identity of the release, which has no key."""
+    published: dict[int, datetime] = field(default_factory=dict)
+    """When each version of the program was acknowledged, but for the first."""
     counts: Counter[str] = field(default_factory=Counter)
     """What callers and readers have done."""
     findings: list[str] = field(default_factory=list)

@@ -58,6 +58,8 @@ def lines(report: Mapping[str, Any]) -> dict[str, float]:
     ):
         named |= {prefix + name: count for name, count in sorted(report[group].items()) if count}
     named["seconds until all partitions decided again"] = report["seconds"]["resumed"]
+    if "outdated" in report["seconds"]:
+        named["seconds that an older version still counted"] = report["seconds"]["outdated"]
     named["share of the time without a fault, %"] = round(
         100 * report["seconds"]["peace"] / report["seconds"]["load"]
     )
@@ -67,7 +69,7 @@ def lines(report: Mapping[str, Any]) -> dict[str, float]:
     return named
 
 
-NOT_ADDED = ("seconds until", "share of")
+NOT_ADDED = ("seconds until", "seconds that", "share of")
 
 
 def table(reports: Sequence[Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import timedelta
 from os import environ
 
 import asyncpg
@@ -15,6 +16,7 @@ from cli.torture.command import PROGRAM
 from cli.torture.driver import Driver
 from cli.torture.found import Checked
 from cli.torture.journal import Answer, Channel, Journal
+from cli.torture.versions import OUTDATED_SECONDS_MAX
 from services.query.answers.moves import TransferSeen
 from tests.command import tessera
 from tests.integration.system.system import System, running_system
@@ -62,6 +64,7 @@ class Rest:
             await checks.stock(),
             await checks.gifts(),
             await checks.merges(),
+            await checks.versions(),
             await checks.poison(),
         ]
 
@@ -165,9 +168,14 @@ def a_later_gift_forgotten(journal: Journal) -> None:
     del journal.gifts["saver5", "given later"]
 
 
+def a_version_long_ago(journal: Journal) -> None:
+    journal.published[2] = journal.began - timedelta(seconds=OUTDATED_SECONDS_MAX + 1)
+
+
 EVENT, ACCOUNT, ANSWER = "every acknowledged", "every account", "every answer"
 UNIT, GIFT, MERGE, POISON = "every unit", "every transfer", "accounts are merged", "poison"
-KINDS = (EVENT, ACCOUNT, ANSWER, UNIT, GIFT, MERGE, POISON)
+VERSION = "a version"
+KINDS = (EVENT, ACCOUNT, ANSWER, UNIT, GIFT, MERGE, POISON, VERSION)
 LIES: Mapping[Callable[[Journal], None], set[str]] = {
     one_more_event: {EVENT, ACCOUNT},
     one_event_less: {EVENT, ACCOUNT},
@@ -187,13 +195,14 @@ LIES: Mapping[Callable[[Journal], None], set[str]] = {
     another_amount_spent_later: {ACCOUNT, ANSWER},
     a_later_gift_to_another_member: {ACCOUNT, GIFT},
     a_later_gift_forgotten: {ACCOUNT, GIFT},
+    a_version_long_ago: {VERSION},
 }
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_truth_is_found_to_be_true(rest: Rest):
     checked = await rest.checked(rest.journal)
-    assert [one.examples for one in checked] == [[]] * 7
+    assert [one.examples for one in checked] == [[]] * 8
     assert [one.looked_at for one in checked[:3]] == [EVENTS, EVENTS, len(ASKED)]
 
 
