@@ -195,7 +195,7 @@ def verify(
 
 @app.command()
 def rebuild(
-    service: Annotated[str, typer.Argument(help="earn or redeem.")],
+    service: Annotated[str, typer.Argument(help="earn, redeem or intake.")],
     processes: Annotated[
         int | None, typer.Option(min=1, help="How many; as many as processors without it.")
     ] = None,

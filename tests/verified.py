@@ -3,9 +3,10 @@
 import asyncio
 
 from cli.verify.merges import Merges
-from cli.verify.partition import Outcome, Quarantine, Task, Verification
+from cli.verify.partition import Verification
 from cli.verify.report import Report, merged
 from cli.verify.tables import Tables
+from cli.verify.task import Outcome, Quarantine, Task
 from cli.where import Installation
 from shared.events import quarantine
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE
@@ -43,6 +44,7 @@ def verified(ledger: MemoryLedger) -> Report:
             bounds=bounds,
             early=bounds[LEDGER.name].end,
             quarantine=Quarantine(sources, 0),
+            upstream={},
             programs=ledger.programs,
         )
         verification = Verification(task, log, None)

@@ -19,8 +19,10 @@ from cli.operation import EXIT_SETUP, console
 from cli.processes import available_processors, spread
 from cli.rebuild import schemas
 from cli.rebuild.folding import Folding, Partitions, connected, fold_partitions
+from cli.rebuild.intake import rebuild_intake
 from cli.refusals import Refused
 from cli.where import Installation
+from services.intake.records import SERVICE as INTAKE
 from shared.postgres.bulk import Index
 from shared.settings import Settings
 from shared.stream.kafka import KafkaLog
@@ -42,11 +44,15 @@ async def rebuild(
 ) -> int:
     """Rebuild a service's tables; the exit code."""
     told = console()
-    if name not in SERVICES:
-        told.print(f"{name} has no tables that are folded from facts; {', '.join(SERVICES)} have")
+    if name not in {*SERVICES, INTAKE}:
+        known = ", ".join((*SERVICES, INTAKE))
+        told.print(f"{name} has no tables that are made from the log; {known} have")
         return EXIT_SETUP
     async with installation(settings, told.print) as where:
-        await Rebuilding(where, name, processes, accept_log=accept_log).run()
+        if name == INTAKE:
+            await rebuild_intake(where, told)
+        else:
+            await Rebuilding(where, name, processes, accept_log=accept_log).run()
     return 0
 
 

@@ -23,7 +23,7 @@ from cli.processes import available_processors, spread
 from cli.verify.bits import Offsets, runs
 from cli.verify.marks import check_upstream, is_gone
 from cli.verify.merges import Merges
-from cli.verify.partition import Quarantine, Task, verify_partition
+from cli.verify.partition import verify_partition
 from cli.verify.report import INVARIANTS, Check, Report, merged
 from cli.verify.tables import (
     Tables,
@@ -33,6 +33,7 @@ from cli.verify.tables import (
     tables_of,
     upstream_positions,
 )
+from cli.verify.task import Quarantine, Task
 from cli.verify.transfers import Transfers
 from cli.where import Installation
 from services.intake.store import Position
@@ -112,7 +113,8 @@ class Looking:
             places = [Place(topic.name, number) for number in range(self.where.partitions)]
             bounds |= await self.log.bounds(places)
         set_aside = await self._quarantine()
-        tasks = await self._tasks(exported, tables, bounds, early, set_aside)
+        read = {place: position.next_offset for place, position in upstream.items()}
+        tasks = await self._tasks(exported, tables, bounds, early, set_aside, read)
         outcomes = await self._spread(tasks, bounds, processes)
         report = merged(outcome.report for outcome in outcomes)
         transfers, merges = Transfers(), Merges()
@@ -149,6 +151,7 @@ class Looking:
         bounds: Mapping[Place, Bounds],
         early: Mapping[Place, Bounds],
         set_aside: Quarantine,
+        upstream: Mapping[Place, int],
     ) -> list[Task]:
         place = Place(PROGRAMS.name, 0)
         whole = (await self.log.bounds([place]))[place]
@@ -172,6 +175,7 @@ class Looking:
                         if source.partition == number and Place(*source[:2]) in bounds
                     )
                 ),
+                upstream=upstream,
                 programs=programs,
             )
             for number in range(self.where.partitions)

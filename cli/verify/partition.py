@@ -15,11 +15,12 @@ from cli.verify.justify import Justifier
 from cli.verify.marks import check_mark
 from cli.verify.merges import Merges, lots_sent_on
 from cli.verify.report import Check, Report
+from cli.verify.resolutions import Resolutions
 from cli.verify.sums import check_sums
 from cli.verify.tables import RowCheck, Tables, connected, snapshot
+from cli.verify.task import Outcome, Task
 from cli.verify.transfers import Transfers
 from cli.verify.walk import RESTORE, Walk
-from cli.where import Installation
 from services.redeem.projection import ACCOUNT, DEBIT, LOT
 from shared.chain.link import Head
 from shared.events import registry
@@ -44,38 +45,6 @@ RECORDS_AT_ONCE = 4_000
 WAITING = "inputs that wait to be decided"
 REPEATED = "inputs that repeat what was decided before"
 FORGOTTEN = "inputs that may have been set aside longer ago than the quarantine is kept"
-
-
-class Quarantine(NamedTuple):
-    """What stands in quarantine, and from which time on it is kept whole."""
-
-    sources: frozenset[Source]
-    since_ms: int
-
-
-class Task(NamedTuple):
-    """What a process needs to verify one partition.
-
-    `early` is an end of its ledger, read before those of `bounds`: see `cli.verify.transfers`.
-    """
-
-    installation: Installation
-    partition: int
-    snapshot: str
-    tables: Mapping[str, Tables]
-    bounds: Mapping[str, Bounds]
-    early: int
-    quarantine: Quarantine
-    programs: Sequence[bytes]
-
-
-class Outcome(NamedTuple):
-    """What was found, which upstream records were forwarded here, what went between accounts."""
-
-    report: Report
-    upstream: Mapping[Place, Offsets]
-    transfers: Transfers
-    merges: Merges
 
 
 class Award(NamedTuple):
@@ -128,6 +97,7 @@ class Verification:
         self.transfers = Transfers()
         self.merges = Merges()
         self.catalogues = catalogues(task.programs)
+        self.resolutions = Resolutions(connection, task.upstream, self.report)
         self.void_awards: set[int] = set()
         self.heads: dict[str, bytes] = {}
         """By fact topic, the head of its chain where its reader goes on."""
@@ -151,6 +121,7 @@ class Verification:
         return InputReader(self.log, place, self.task.bounds[topic], note)
 
     def _note_upstream(self, record: Record) -> None:
+        self.resolutions.note(record)
         for name, content in record.headers:
             if name == "src":
                 topic, partition, offset = Source.decode(content)
@@ -198,6 +169,7 @@ class Verification:
             await self._inputs(walk, reader, mark.next)
             if BY_NAME[topic].kind is Kind.INPUT:
                 await reader.note_rest(mark.next)
+        await self.resolutions.check()
 
     def _mark(self, service: str, topic: str) -> InputMark:
         """How far a service has read a topic."""
@@ -220,6 +192,7 @@ class Verification:
                 self._credit(walk.place, walked.offset, fact, early=early)
                 self.transfers.note(fact, early=early)
                 self.merges.note(fact, early=early)
+            await self.resolutions.check()
             if rows is not None:
                 for table, made in passed.items():
                     await rows.compare(table, made)

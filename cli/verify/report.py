@@ -16,6 +16,7 @@ class Check(StrEnum):
     CHAINS = "chains: one line of valid records, no gap, time never goes back"
     CAUSES = "one decision for each cause"
     UPSTREAM = "every upstream record was forwarded or set aside"
+    RESOLUTIONS = "whose each event is, is kept as it was forwarded"
     INPUTS = "every input was decided or set aside"
     CREDITS = "every award was credited once, and nothing else was"
     DECISIONS = "every decision, decided again, is the same"
@@ -30,6 +31,7 @@ INVARIANTS: dict[Check, str] = {
     Check.CHAINS: "I7",
     Check.CAUSES: "I2",
     Check.UPSTREAM: "I1",
+    Check.RESOLUTIONS: "I2",
     Check.INPUTS: "I1",
     Check.CREDITS: "I2",
     Check.DECISIONS: "I5 I9",

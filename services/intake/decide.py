@@ -26,7 +26,7 @@ from shared.events.activity import (
     VoidRecorded,
 )
 from shared.events.base import RESERVED, instant, is_reserved, millis
-from shared.events.bought import in_normal_form
+from shared.events.bought import Bought, in_normal_form
 from shared.events.quarantine import Reason
 from shared.events.topics import DAY_MS, PURCHASES, RECORD_BYTES_MAX, REFERRALS, REVIEWS
 from shared.events.upstream import Activity, CustomAction, Purchase, Referral, Return, Review, Void
@@ -252,23 +252,29 @@ def _recognised(activity: Activity) -> Recognised | Refused:
         return Refused(Reason.TOO_LARGE, f"{len(told)} bytes in normal form")
     content = told[told.index(_CONTENT) :]  # no text holds a quote that has no backslash
     named = registry.first_type(recorded).encode()
-    event = f"event\0{activity.source}\0{activity.event_id}"
-    identities: tuple[bytes, ...] = (ids.digest(event.encode()),)
     returned: bytes | None = None
-    if isinstance(activity, Purchase | Return | Void):
-        receipt = ids.digest(f"receipt\0{activity.brand}\0{activity.receipt_id}".encode())
-        if isinstance(activity, Purchase):
-            identities = (receipt, *identities)
-        else:
-            returned = receipt
+    if isinstance(activity, Return | Void):
+        returned = _receipt(activity.brand, activity.receipt_id)
     return Recognised(
         registry.TYPE_OF[recorded],
         activity,
         normal,
         ids.digest(named + content),
-        identities,
+        identities_of(activity),
         returned,
     )
+
+
+def identities_of(activity: Activity) -> tuple[bytes, ...]:
+    """Digests of what an event may be known by: of a purchase first the receipt, of all the id."""
+    event = ids.digest(f"event\0{activity.source}\0{activity.event_id}".encode())
+    if isinstance(activity, Purchase | Bought):
+        return _receipt(activity.brand, activity.receipt_id), event
+    return (event,)
+
+
+def _receipt(brand: str, receipt_id: str) -> bytes:
+    return ids.digest(f"receipt\0{brand}\0{receipt_id}".encode())
 
 
 # whose it is

@@ -31,7 +31,7 @@ from shared.stream.limits import Limits
 from shared.stream.log import AppendFailed, Inputs, Log, LogUnavailable, Outgoing, Place, Record
 from shared.stream.positions import Halted, Outpaced
 from shared.stream.records import partition_of_account, set_aside, standing
-from shared.stream.runner import COMMIT_SECONDS, Group
+from shared.stream.runner import COMMIT_SECONDS, CONFIRM_SECONDS, Group
 from shared.stream.service import Programs
 from shared.stream.store import StoreUnavailable
 from shared.stream.turn import Meter
@@ -83,6 +83,7 @@ class Intake:
         self.positions = Positions()
         self.failures = 0
         self._committed_at = 0.0
+        self._confirmed_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises Halted."""
@@ -90,7 +91,8 @@ class Intake:
             try:
                 if self.group.changed.is_set():
                     await self._own()
-                await self.turn()
+                taken = await self.turn()
+                await self._confirm(idle=not taken)
                 self.failures = 0
                 await self._tell_group()
             except (Outpaced, LogUnavailable, StoreUnavailable, TimeoutError) as error:
@@ -258,6 +260,19 @@ class Intake:
         )
         await asyncio.sleep(pause * (0.5 + self.jitter() / 2))
         self.group.changed.set()
+
+    async def _confirm(self, *, idle: bool) -> None:
+        """Now and then while nothing comes, look whether the positions are where they were left.
+
+        Raises Outpaced where somebody has moved them: `tessera positions reset` does.
+        """
+        now = asyncio.get_running_loop().time()
+        if not idle:
+            self._confirmed_at = now
+        elif now - self._confirmed_at >= CONFIRM_SECONDS:
+            self._confirmed_at = now
+            if await self.store.positions(self.positions.at) != self.positions.at:
+                raise Outpaced("an upstream position is not where it was left")
 
     async def _tell_group(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -302,6 +302,17 @@ async def test_a_topic_that_was_made_anew_halts_it(world: World):
     assert_forwarded(await world.activities(), [*range(30), *range(100, 190)])
 
 
+async def test_a_topic_that_is_reset_is_read_again_though_nothing_comes(world: World):
+    await world.publish([good(number) for number in range(30)])
+    async with world.store() as store, world.intake(store) as intake:
+        await world.take_all(intake)
+        assert await store.reset(world.purchases) == 3
+        await world.take_all(intake)
+    forwarded = await world.activities()
+    assert len(forwarded) == 60
+    assert_forwarded(forwarded, range(30))
+
+
 async def test_a_new_partition_is_taken_up_from_its_beginning(world: World):
     await world.publish([good(number) for number in range(30)])
     group = FixedGroup(world.places(2))

@@ -1,4 +1,4 @@
-"""Rebuild and verify on a living system: rebuilt equals live (I8), and damage is named."""
+"""Rebuild and verify on a living system: rebuilt equals live (I8), and damage is named (I2)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,4 +56,41 @@ async def test_verify_names_the_account_of_a_changed_row(
     finally:
         await connection.execute(repair)
         await connection.close()
+    await assert_verified(system.host.environment)
+
+
+ONE = "identity = (SELECT min(identity::text)::bytea FROM intake.resolution)"
+RESOLUTIONS = "SELECT identity, account, content FROM intake.resolution ORDER BY identity"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (f"UPDATE intake.resolution SET account = 'shop:x' WHERE {ONE}", "is of shop:x"),
+        (f"UPDATE intake.resolution SET content = 'x' WHERE {ONE}", "has another content"),
+        (f"DELETE FROM intake.resolution WHERE {ONE}", "is missing"),
+        ("DROP TABLE intake.resolution", "intake has no table resolution"),
+        ("DROP SCHEMA intake CASCADE", "intake has no table resolution"),
+    ],
+    ids=["another account", "another content", "a missing row", "no table", "no schema"],
+)
+async def test_what_intake_has_forgotten_is_found_and_written_down_anew(
+    system: System, damage: str, said: str
+) -> None:
+    """An event that is sent again would count for another account, or be refused."""
+    await system.drained()
+    connection = await asyncpg.connect(system.host.dsn)
+    try:
+        before = await connection.fetch(RESOLUTIONS)
+        await connection.execute(damage)
+        code, told = await tessera(system.host.environment, "verify")
+        assert code == 1
+        assert said in told
+        assert "tessera rebuild intake" in told
+        code, told = await tessera(system.host.environment, "rebuild", "intake")
+        assert code == 0, told
+        assert await connection.fetch(RESOLUTIONS) == before
+    finally:
+        await connection.close()
+    await system.drained()
     await assert_verified(system.host.environment)
