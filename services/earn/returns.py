@@ -28,7 +28,7 @@ from shared.program import kept
 from shared.program.earning import OutOfRange, award
 from shared.program.kept import CameBack, Excess
 from shared.program.model import Program
-from shared.program.past import ZERO, Counter, Past
+from shared.program.past import ZERO, Counter, Past, points_of
 from shared.program.policies import ReturnPolicy
 from shared.program.sums import rounded
 
@@ -129,6 +129,7 @@ def assess(
         )
         for currency, points in whole.items()
     }
+    counted = _counted_back(earned, before, of_kept, _left(program, sums))
     first = sums.pop(FIRST)
     return ReturnAssessed(
         account=earned.account,
@@ -146,7 +147,7 @@ def assess(
         breakdown=of_kept.breakdown,
         **first.model_dump(exclude={"currency"}),
         also=tuple(sums.values()),
-        counted=_counted_back(earned, before, of_kept),
+        counted=counted,
         lots=tuple(part.lot_id for part in earned.parts),
     )
 
@@ -236,22 +237,40 @@ def _clawed(before: Iterable[ReturnAssessed]) -> Points:
     return clawed
 
 
+def _left(program: Program, sums: Mapping[str, TakenBackIn]) -> Points:
+    """What is left of an award in each currency of the program."""
+    left = {FIRST: 0} | {each.currency: 0 for each in program.currencies[1:]}
+    for currency, each in sums.items():
+        left[currency] = each.earned - each.clawed_before - each.points
+    return left
+
+
 def _counted_back(
-    earned: PointsEarned, before: Iterable[ReturnAssessed], of_kept: Worth
+    earned: PointsEarned, before: Iterable[ReturnAssessed], of_kept: Worth, left: Points
 ) -> tuple[Counted, ...]:
-    """What goes back in counters: to where they would be if only what was kept had been bought."""
-    counters: dict[Counter, Fraction] = {}
+    """What goes back in counters: to where they would be if only what was kept had been bought.
+
+    Those of points, by which caps on all points go, to what is `left` of the award.
+    """
+    back: dict[Counter, Fraction] = {}
+
+    def count(each: Counted, added: Fraction) -> None:
+        counter = Counter(each.counter, each.period)
+        back[counter] = back.get(counter, ZERO) + added
+
     spoken: list[PointsEarned | ReturnAssessed] = [earned, *before]
     for fact in spoken:
         for each in added_by(fact):
-            counter = Counter(each.counter, each.period)
-            counters[counter] = counters.get(counter, ZERO) - Fraction(each.added)
+            count(each, -Fraction(each.added))
+    granted = {points_of(currency): Fraction(points) for currency, points in left.items()}
+    for each in earned.counted:
+        count(each, granted.get(each.counter, ZERO))
     if of_kept is not NOTHING:
         for each in added_by(earned.model_copy(update={"counted": of_kept.counted})):
-            counter = Counter(each.counter, each.period)
-            counters[counter] = counters.get(counter, ZERO) + Fraction(each.added)
+            if each.counter not in granted:
+                count(each, Fraction(each.added))
     return tuple(
         Counted(counter=counter.name, period=counter.period, added=str(added))
-        for counter, added in sorted(counters.items())
+        for counter, added in sorted(back.items())
         if added
     )

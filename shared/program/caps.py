@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shared.events.awards import CapReached, Counted
 from shared.program.conditions import asks_for_visits
 from shared.program.model import Cap, Program
-from shared.program.past import VISITS, ZERO, Counter, Past, period
+from shared.program.past import VISITS, ZERO, Counter, Past, period, points_of
 from shared.program.rules import Match, Per, Rule, RuleCap, Tiered
 
 EVERY = -1
@@ -66,7 +66,7 @@ class Caps:
             self._add(rule, 1 << number)
         for cap in program.earn.caps:
             currency = cap.currency or first
-            name = "points" if currency == first else f"points:{currency}"
+            name = points_of(None if currency == first else currency)
             self._of_currency.setdefault(currency, []).append((name, cap))
         self.gated = sum({bit for bit, _, _ in self._gates})
         self.on_visits = any(map(_asks_for_visits, program.earn.rules))
@@ -100,9 +100,14 @@ class Caps:
                     yield _Read(name, each.per, EVERY)
 
     def counters(self, day: date, rules: int = EVERY) -> list[Counter]:
-        """The counters that these rules read, for an activity of this local day."""
+        """The counters that these rules read, for an activity of this local day.
+
+        Visits are among them whatever these rules are: which they are may depend on visits.
+        """
         return [
-            Counter(name, period(per, day)) for name, per, bits in self._counters if bits & rules
+            Counter(name, period(per, day))
+            for name, per, bits in self._counters
+            if bits & rules or name == VISITS.name
         ]
 
     def used_up(self, past: Past, day: date, among: int) -> int:

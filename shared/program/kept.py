@@ -93,8 +93,7 @@ def everything_left(bought: Purchase, back: CameBack) -> tuple[LineBack, ...]:
     """The lines, or parts of lines, that have not come back yet."""
     left: dict[str, Part] = {}
     for line, returned in split(bought, back):
-        whole = Part(line.quantity, line.amount_minor)
-        left[line.line_id] = left.get(line.line_id, NOTHING).plus(whole.without(returned))
+        left[line.line_id] = left.get(line.line_id, NOTHING).plus(_whole(line).without(returned))
     return tuple(
         LineBack(line_id=line_id, quantity=part.quantity, amount_minor=part.amount_minor)
         for line_id, part in left.items()
@@ -135,7 +134,7 @@ def kept(bought: Purchase, back: CameBack) -> Purchase:
     """The purchase without what came back."""
     lines = []
     for line, returned in split(bought, back):
-        left = Part(line.quantity, line.amount_minor).without(returned)
+        left = _whole(line).without(returned)
         if line.line_id not in back.lines:
             lines.append(line)
         elif left != NOTHING:
@@ -145,11 +144,11 @@ def kept(bought: Purchase, back: CameBack) -> Purchase:
 
 
 def returned(bought: Purchase, back: CameBack) -> Purchase:
-    """What came back, as a purchase of its own."""
+    """What came back, as a purchase of its own; a line of nothing came back if it is named."""
     lines = tuple(
         _part(line, part)
         for line, part in split(bought, back)
-        if part != NOTHING or line.line_id in back.lines
+        if part != NOTHING or (line.line_id in back.lines and part == _whole(line))
     )
     paid = {payment.method: payment.amount_minor for payment in _kept_payments(bought, back)}
     payments = tuple(
@@ -167,6 +166,10 @@ def split(bought: Purchase, back: CameBack) -> Iterable[tuple[PurchaseLine, Part
         if part != NOTHING:
             waiting[line.line_id] = waiting[line.line_id].without(part)
         yield line, part
+
+
+def _whole(line: PurchaseLine) -> Part:
+    return Part(line.quantity, line.amount_minor)
 
 
 def _part(line: PurchaseLine, part: Part) -> PurchaseLine:

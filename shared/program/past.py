@@ -38,6 +38,11 @@ class Counter(NamedTuple):
 VISITS = Counter("visits")
 
 
+def points_of(currency: str | None = None) -> str:
+    """The name of the counter of what was granted in a currency; None: the program's first."""
+    return f"points:{currency}" if currency else "points"
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What was, before an activity. Counters that are not there are zero."""

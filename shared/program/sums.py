@@ -13,7 +13,7 @@ from shared.events.bought import Bought
 from shared.program.caps import Caps
 from shared.program.circumstances import Circumstance
 from shared.program.model import Program, Rounding
-from shared.program.past import VISITS, ZERO
+from shared.program.past import VISITS, ZERO, points_of
 from shared.program.stages import Part
 
 ONE = Fraction(1)
@@ -154,6 +154,6 @@ class _Summing:
             self.left = granted if first else self.left
             self.reached.append(room.reached(over, rule=None, currency=None if first else currency))
         points = rounded(*granted.as_integer_ratio(), by.rounding)
-        self.added["points" if first else f"points:{currency}"] = Fraction(points)
+        self.added[points_of(None if first else currency)] = Fraction(points)
         desired = rounded(*exact.as_integer_ratio(), by.rounding)
         return points, desired if granted != exact else None

@@ -80,6 +80,28 @@ def test_a_return_gives_back_what_its_purchase_has_used(corner: Shop):
     assert corner.balances("jo").balance == 25
 
 
+@pytest.mark.parametrize(
+    ("policy", "left"), [("re_earn", 100), ("refunded", 0), ("proportional", 67)]
+)
+def test_caps_on_all_points_count_what_a_return_has_left_of_them(policy: str, left: int):
+    rules = Program.model_validate({**CAPPED, "returns": {"policy": policy}})
+    shop = Shop(rules).on("2026-03-03").sells("jo", 10_000, 5_000)  # 205: clipped to 100
+    returned(shop, "jo", shop.receipt(), "1", 5_000)
+    assert shop.counter("jo", "points") == left == shop.balances("jo").balance
+    shop.sells("jo", 50_000)
+    assert shop.points("jo") == [100, 100 - left]
+
+
+def test_what_is_kept_of_a_purchase_that_no_rule_met_is_no_first_one():
+    first = [rule for rule in CAPPED["earn"]["rules"] if rule["rule"] == "first"]
+    rules = {**CAPPED, "earn": {**CAPPED["earn"], "rules": first}}
+    shop = Shop(Program.model_validate(rules)).on("2026-03-03").sells("jo", 100)
+    shop.sells("jo", 100, 100)
+    returned(shop, "jo", shop.receipt(), "1", 100)
+    assert shop.points("jo") == [50, 0]
+    assert shop.counter("jo", "points") == 50
+
+
 def test_c40_a_new_version_touches_neither_balances_nor_counters_nor_history(corner: Shop):
     corner.sells("jo", 2_000)
     seen = corner.balances("jo"), dict(corner.ledger.stores["earn"].tables[DECISION].rows)
