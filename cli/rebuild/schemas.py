@@ -78,7 +78,19 @@ async def live_positions(
         f"SELECT {POSITION_COLUMNS} FROM {table} WHERE topic = $1",  # noqa: S608
         service.output.name,
     )
-    return {position.partition: position for position in (position_of(tuple(row)) for row in rows)}
+    return {position.partition: position for position in map(_readable, rows)}
+
+
+def _readable(row: Any) -> Position:
+    """The position in a row. Raises Refused where its inputs cannot be read."""
+    try:
+        return position_of(tuple(row))
+    except (ValueError, TypeError, AttributeError) as error:
+        place = f"{row['topic']}/{row['partition']}"
+        raise Refused(
+            f"the column inputs of the position of {place} cannot be read ({error}): set it to "
+            "'{}', then they are read from their beginnings, which known causes make harmless"
+        ) from error
 
 
 def next_version(service: Service[Any], live: dict[int, Position]) -> str:

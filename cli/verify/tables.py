@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from cli.rebuild.schemas import live_positions, swap_lock
+from cli.refusals import Refused
 from cli.verify.report import Check, Report
 from services.intake import store as upstream
 from shared.postgres.pool import available
@@ -75,6 +76,7 @@ async def tables_of(
     relation = f'"{service.name}".stream_position'
     if await connection.fetchval("SELECT to_regclass($1)", relation) is None:
         return Tables(exist=False, positions={}, counts={})
+    await _complete(connection, service)
     counts: dict[str, Counter[int]] = {}
     for table in service.tables:
         account, counted = account_column(table), counts.setdefault(table.name, Counter())
@@ -83,6 +85,21 @@ async def tables_of(
         async for key, number in connection.cursor(statement, prefetch=ROWS_AT_ONCE):
             counted[partition_of_account(key, partitions)] += number
     return Tables(True, await live_positions(connection, service), counts)
+
+
+async def _complete(connection: asyncpg.Connection, service: Service[Any]) -> None:
+    """Raises Refused where a table, or a column of one, is gone: then nothing can be compared."""
+    rows = await connection.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = $1",
+        service.name,
+    )
+    there = {tuple(row) for row in rows}
+    expected = {(table.name, column) for table in service.tables for column in table.columns}
+    if gone := sorted(expected - there):
+        raise Refused(
+            f"{service.name} lacks {', '.join(f'{table}.{column}' for table, column in gone)}: "
+            f"run `tessera rebuild {service.name}`, then verify again"
+        )
 
 
 async def upstream_positions(connection: asyncpg.Connection) -> dict[Place, upstream.Position]:

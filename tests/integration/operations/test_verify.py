@@ -3,11 +3,13 @@
 I1, I2, I7, I8.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 import asyncpg
 import pytest
 
+from cli.refusals import Refused
 from cli.verify.report import Check, Report
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, Topic
 from shared.postgres.rows import decode_inputs, encode_inputs
@@ -213,6 +215,29 @@ async def test_inputs_that_were_skipped_are_found(world: World, connection: asyn
     report = await world.verify()
     assert {finding.check for finding in report.findings} == {Check.INPUTS}
     assert report.wrong[Check.INPUTS] == 12
+
+
+UNREADABLE: Mapping[str, tuple[str, str]] = {
+    "no table": ("DROP TABLE redeem.code", "redeem lacks code.account, code.code,"),
+    "no column": ("ALTER TABLE earn.decision DROP COLUMN brand", "earn lacks decision.brand: run"),
+    "inputs that are no JSON": (
+        "UPDATE redeem.stream_position SET inputs = 'x' WHERE partition = 0",
+        "the position of loyalty.points.v1/0 cannot be read",
+    ),
+    "inputs that are another JSON": (
+        "UPDATE redeem.stream_position SET inputs = '[1]' WHERE partition = 0",
+        "set it to '{}'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "said"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_tables_that_cannot_be_read_are_told_with_what_to_do(
+    world: World, connection: asyncpg.Connection, damage: str, said: str
+):
+    await connection.execute(damage)
+    with pytest.raises(Refused, match=re.escape(said)):
+        await world.verify()
 
 
 async def test_a_service_without_tables_is_found(world: World, connection: asyncpg.Connection):
