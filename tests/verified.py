@@ -5,6 +5,7 @@ import asyncio
 from cli.verify.merges import Merges
 from cli.verify.partition import Verification
 from cli.verify.report import Report, merged
+from cli.verify.resolutions import Resolutions
 from cli.verify.tables import Tables
 from cli.verify.task import Outcome, Quarantine, Task
 from cli.where import Installation
@@ -12,6 +13,13 @@ from shared.events import quarantine
 from shared.events.topics import ACTIVITY, AWARDS, COMMANDS, LEDGER, QUARANTINE
 from shared.stream.log import Bounds, Place
 from tests.ledgers import LEDGER_ID, PARTITIONS, MemoryLedger
+
+
+class WithoutRows(Resolutions):
+    """Takes activity in; what intake has kept of it is held against that where there are tables."""
+
+    async def check(self) -> None:
+        """See `Resolutions.check`."""
 
 
 def verified(ledger: MemoryLedger) -> Report:
@@ -48,6 +56,7 @@ def verified(ledger: MemoryLedger) -> Report:
             programs=ledger.programs,
         )
         verification = Verification(task, log, None)
+        verification.resolutions = WithoutRows(None, task.upstream, verification.report)
         await verification.run()
         return verification.outcome
 
