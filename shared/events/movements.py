@@ -145,7 +145,7 @@ class PointsClawedBack(Contract):
     """Points of a returned purchase that were taken from its own lots.
 
     `covers` is what covers instead what had used them. `desired` is what the return takes, if some
-    of that was never granted: a cap on the balance had clipped it.
+    of that is not there: a cap on the balance had clipped it, or an operator has taken it back.
     """
 
     account: AccountKey

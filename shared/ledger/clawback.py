@@ -49,7 +49,7 @@ def claw_back(
     if not returned.points:
         return refusing.nothing()
     lots = [account.lots[lot_id] for lot_id in own if lot_id in account.lots]
-    points = _granted(returned, sum(lot.original for lot in lots))
+    points = _wanted(returned, lots)
     left = sum(lot.original - lot.clawed for lot in lots)
     if points > left or not points:
         return refusing.because(RefusalReason.LIMIT_REACHED, limit=left if points else 0)
@@ -66,15 +66,18 @@ def claw_back(
     )
 
 
-def _granted(returned: ReturnAssessed, credited: int) -> int:
-    """How many of the points that a return takes were ever granted.
+def _wanted(returned: ReturnAssessed, lots: Sequence[Lot]) -> int:
+    """How many points a return takes of the lots of its purchase, of which the award made `earned`.
 
-    What a cap on the balance has clipped of the award (it was `earned`, `credited` became lots) is
-    taken first, over all returns of the receipt together.
+    What a cap on the balance has clipped of it is taken first, over all returns of the receipt
+    together. What an operator has taken back of it is not asked for again.
     """
+    credited = sum(lot.original for lot in lots)
     clipped = max(0, returned.earned - credited)
-    before = returned.clawed_before
-    return max(0, before + returned.points - clipped) - max(0, before - clipped)
+    before = max(0, returned.clawed_before - clipped)
+    points = max(0, returned.clawed_before + returned.points - clipped) - before
+    left = credited - sum(lot.clawed for lot in lots)
+    return min(points, left) if before + points <= min(returned.earned, credited) else points
 
 
 def cancel_award(

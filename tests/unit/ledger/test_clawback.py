@@ -80,6 +80,15 @@ def test_where_all_was_granted_nothing_else_is_told():
     assert (fact.points, fact.desired) == (40, None)
 
 
+def test_what_an_operator_took_back_is_not_asked_for_again():
+    """Of sixty points twenty were taken back while they were pending; then all comes back."""
+    story = given(earned(60, "own", active=5, parts=PARTS), cancel_award("own", on=1))
+    story = story.when(returned(35, "own", of=60, parts=list(PARTS))).then_reads(available=5)
+    [fact] = story.when(returned(25, "own", of=60, before=35, times=2, parts=list(PARTS))).last
+    assert isinstance(fact, PointsClawedBack)
+    assert (fact.points, fact.desired) == (5, 25)
+
+
 def test_a_return_of_more_than_there_was_is_refused_with_what_was_asked():
     story = given(earned(10)).when(returned(11))
     story.then_refused(RefusalReason.LIMIT_REACHED, asked=11, limit=10)
