@@ -16,12 +16,14 @@ from cli.verify.resolutions import forwarded
 from cli.where import Installation
 from services.intake.records import SERVICE
 from shared.events.topics import ACTIVITY
-from shared.postgres.migrations import migrate
+from shared.postgres.migrations import MigrationError, migrate
 from shared.stream.kafka import KafkaLog
 from shared.stream.log import Log, Place
 from shared.stream.topics_setup import check_topics
 
 TABLES = ("resolution", "upstream_position")
+PACKAGES = ("services.intake",)
+FRESH = f"{SERVICE}_rebuild"
 GATHERED = """
 CREATE TEMPORARY TABLE forwarded (identity bytea, account text, content bytea, at_ms bigint)
 ON COMMIT DROP
@@ -65,11 +67,32 @@ async def rebuild_intake(where: Installation, told: Console) -> None:
 
 
 async def _make_tables(connection: asyncpg.Connection) -> None:
-    """The schema as its own files make it, anew where a part of it is gone."""
-    for table in TABLES:
-        if await connection.fetchval("SELECT to_regclass($1)", f"{SERVICE}.{table}") is None:
-            await connection.execute(f"DROP SCHEMA IF EXISTS {SERVICE} CASCADE")
-    await migrate(connection, SERVICE, ["services.intake"])
+    """The schema as its own files make it; anew, with the rows that are there, where it is not."""
+    there = [await _is_there(connection, SERVICE, table) for table in TABLES]
+    try:
+        if all(there) or not any(there):
+            await migrate(connection, SERVICE, PACKAGES)
+        else:
+            await _remake(connection)
+    except MigrationError:
+        await _remake(connection)
+
+
+async def _remake(connection: asyncpg.Connection) -> None:
+    async with connection.transaction():
+        await connection.execute(f"DROP SCHEMA IF EXISTS {FRESH} CASCADE")
+        await migrate(connection, FRESH, PACKAGES)
+        for table in TABLES:
+            if await _is_there(connection, SERVICE, table):
+                await connection.execute(
+                    f"INSERT INTO {FRESH}.{table} SELECT * FROM {SERVICE}.{table}"  # noqa: S608
+                )
+        await connection.execute(f"DROP SCHEMA IF EXISTS {SERVICE} CASCADE")
+        await connection.execute(f"ALTER SCHEMA {FRESH} RENAME TO {SERVICE}")
+
+
+async def _is_there(connection: asyncpg.Connection, schema: str, table: str) -> bool:
+    return await connection.fetchval("SELECT to_regclass($1)", f"{schema}.{table}") is not None
 
 
 async def _resolutions(

@@ -103,8 +103,15 @@ async def _complete(connection: asyncpg.Connection, service: Service[Any]) -> No
 
 
 async def upstream_positions(connection: asyncpg.Connection) -> dict[Place, upstream.Position]:
-    """How far intake has read each upstream partition; empty if there is no intake."""
+    """How far intake has read each upstream partition; empty if there is no intake.
+
+    Raises Refused where that alone is gone.
+    """
     if await connection.fetchval("SELECT to_regclass('intake.upstream_position')") is None:
+        if await connection.fetchval("SELECT to_regclass('intake.resolution')") is not None:
+            raise Refused(
+                "intake lacks upstream_position: run `tessera rebuild intake`, then verify again"
+            )
         return {}
     rows = await connection.fetch(
         "SELECT topic, partition, next_offset, mark FROM intake.upstream_position"

@@ -14,6 +14,11 @@ import asyncpg
 
 STREAM = "shared.postgres"
 """Package whose `schema/` every deciding service's schema begins with."""
+THERE_ALREADY = (
+    asyncpg.DuplicateTableError,
+    asyncpg.DuplicateColumnError,
+    asyncpg.DuplicateObjectError,
+)
 
 
 class Migration(NamedTuple):
@@ -60,7 +65,7 @@ async def migrate(connection: asyncpg.Connection, schema: str, packages: Sequenc
             for migration in migrations(package):
                 known = applied.get(migration.name)
                 if known is None:
-                    await connection.execute(migration.sql)
+                    await _apply(connection, schema, migration)
                     await connection.execute(
                         "INSERT INTO migration (name, digest) VALUES ($1, $2)",
                         migration.name,
@@ -71,3 +76,14 @@ async def migrate(connection: asyncpg.Connection, schema: str, packages: Sequenc
                         f"{migration.name} was changed after it was applied to schema {schema}: "
                         "put the change into a new file"
                     )
+
+
+async def _apply(connection: asyncpg.Connection, schema: str, migration: Migration) -> None:
+    """Run a file. Raises MigrationError where what it makes is there already."""
+    try:
+        await connection.execute(migration.sql)
+    except THERE_ALREADY as error:
+        raise MigrationError(
+            f"schema {schema} does not say that {migration.name} was applied, but {error}: "
+            f"the schema was changed by hand; `tessera rebuild {schema}` makes it anew"
+        ) from error

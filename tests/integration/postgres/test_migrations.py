@@ -85,6 +85,17 @@ async def test_a_file_that_was_edited_is_an_error_that_names_it(
         await migrate(connection, "here", [package.name])
 
 
+@pytest.mark.parametrize("forgotten", ["001_first.sql", "002_second.sql"])
+async def test_a_file_whose_making_was_forgotten_is_told_with_what_to_do(
+    connection: asyncpg.Connection, package: Path, forgotten: str
+):
+    await migrate(connection, "here", [package.name])
+    await connection.execute("DELETE FROM here.migration WHERE name LIKE $1", f"%{forgotten}")
+    with pytest.raises(MigrationError, match=r"already exists: .* `tessera rebuild here`"):
+        await migrate(connection, "here", [package.name])
+    assert await columns(connection, "here", "thing") == ["first", "second"]
+
+
 async def test_a_file_that_fails_leaves_nothing_behind(
     connection: asyncpg.Connection, package: Path
 ):

@@ -70,9 +70,10 @@ RESOLUTIONS = "SELECT identity, account, content FROM intake.resolution ORDER BY
         (f"UPDATE intake.resolution SET content = 'x' WHERE {ONE}", "has another content"),
         (f"DELETE FROM intake.resolution WHERE {ONE}", "is missing"),
         ("DROP TABLE intake.resolution", "intake has no table resolution"),
+        ("DROP TABLE intake.upstream_position", "intake lacks upstream_position"),
         ("DROP SCHEMA intake CASCADE", "intake has no table resolution"),
     ],
-    ids=["another account", "another content", "a missing row", "no table", "no schema"],
+    ids=["another account", "another content", "a missing row", "no table", "no place", "none"],
 )
 async def test_what_intake_has_forgotten_is_found_and_written_down_anew(
     system: System, damage: str, said: str
@@ -90,6 +91,29 @@ async def test_what_intake_has_forgotten_is_found_and_written_down_anew(
         code, told = await tessera(system.host.environment, "rebuild", "intake")
         assert code == 0, told
         assert await connection.fetch(RESOLUTIONS) == before
+    finally:
+        await connection.close()
+    await system.drained()
+    await assert_verified(system.host.environment)
+
+
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM intake.migration", "DROP TABLE intake.migration"], ids=["rows", "table"]
+)
+async def test_a_schema_of_intake_that_does_not_know_its_files_is_made_anew_with_its_rows(
+    system: System, damage: str
+) -> None:
+    await system.drained()
+    kept = "INSERT INTO intake.resolution VALUES ('never forwarded', 'shop:x', 'c')"
+    connection = await asyncpg.connect(system.host.dsn)
+    try:
+        await connection.execute(kept + " ON CONFLICT DO NOTHING")
+        before = await connection.fetch(RESOLUTIONS)
+        await connection.execute(damage)
+        code, told = await tessera(system.host.environment, "rebuild", "intake")
+        assert code == 0, told
+        assert await connection.fetch(RESOLUTIONS) == before
+        assert await connection.fetchval("SELECT count(*) FROM intake.migration") == 1
     finally:
         await connection.close()
     await system.drained()
