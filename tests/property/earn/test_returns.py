@@ -7,6 +7,8 @@
 4. What comes again changes nothing; what is refused changes nothing.
 5. The rows that the facts alone make are the rows that were written.
 6. A later version, or one without rules, changes nothing.
+7. What returns have left of all awards is never more than a cap on all points, in every policy;
+   once all came back, none of the cap is used.
 """
 
 from typing import Any, NamedTuple
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.earn.counters import COUNTER
 from shared.events.awards import ReturnRefused
 from shared.events.upstream import Activity, Purchase
 from shared.program.model import Program
@@ -120,6 +123,35 @@ def test_returns_are_decided_once_and_never_give(
     assert shop.clawed - before >= 0
     assert shop.clawed == shop.earned
     assert shop.folded(shop.records) == shop.tables
+
+
+CAP = 40
+bought_and_back = st.tuples(lines, st.integers(0, 3), st.integers(0, 5_000))
+
+
+@settings(max_examples=100)
+@given(
+    rules=programs,
+    policy=st.sampled_from(POLICIES),
+    purchases=st.lists(bought_and_back, min_size=2, max_size=6),
+)
+def test_what_returns_have_left_is_within_the_cap(rules: Program, policy: str, purchases: Any):
+    document = rules.model_dump(mode="json", exclude_none=True) | {"returns": {"policy": policy}}
+    document["earn"]["caps"] = [{"per": "lifetime", "points": CAP}]
+    shop = Earnings(Program.model_validate(document))
+    for number, (fields, quantity, amount) in enumerate(purchases):
+        bought = [{**fields, "line_id": "1", "tax_minor": 0}, line(700, line_id="2")]
+        pieces, money = fields["quantity"], fields["amount_minor"]
+        back = returned(
+            ("1", min(quantity, pieces), min(amount, money)),
+            event=f"return-{number}",
+            receipt=f"receipt-{number}",
+        )
+        shop.take(receipt(*bought, receipt_id=f"receipt-{number}"), back)
+        assert shop.earned - shop.clawed <= CAP
+    shop.take(*(void(f"void-{n}", f"receipt-{n}") for n in range(len(purchases))))
+    assert shop.earned == shop.clawed
+    assert {row.value for row in shop.tables[COUNTER].values()} <= {"0"}
 
 
 @pytest.mark.parametrize("policy", POLICIES)
