@@ -92,6 +92,33 @@ def test_caps_on_all_points_count_what_a_return_has_left_of_them(policy: str, le
     assert shop.points("jo") == [100, 100 - left]
 
 
+@pytest.mark.parametrize(
+    ("policy", "department", "counted"),
+    [
+        ("re_earn", "SHOES", [100, 100]),
+        ("refunded", "SHOES", [100, 0]),
+        ("re_earn", "SOCKS", [0, 0]),
+    ],
+)
+def test_so_do_caps_on_another_currency(policy: str, department: str, counted: list[int]):
+    status = {**BASE, "rule": "status", "points": 2, "currency": "status"}
+    currencies = [
+        {"currency": "points", "spendable": True},
+        {"currency": "status", "spendable": False},
+    ]
+    earning = {
+        "rules": [BASE, {**status, "match": {"department": ["SHOES"]}}],
+        "caps": [{"points": 100, "per": "day", "currency": "status"}],
+    }
+    rules = {**CAPPED, "currencies": currencies, "earn": earning, "returns": {"policy": policy}}
+    shop = Shop(Program.model_validate(rules)).on("2026-03-03")
+    lines = [{"amount_minor": each, "department": department} for each in (10_000, 5_000)]
+    shop.sells("jo", *lines)
+    counters = [shop.counter("jo", "points:status")]
+    returned(shop, "jo", shop.receipt(), "1", 5_000)
+    assert [*counters, shop.counter("jo", "points:status")] == counted
+
+
 def test_what_is_kept_of_a_purchase_that_no_rule_met_is_no_first_one():
     first = [rule for rule in CAPPED["earn"]["rules"] if rule["rule"] == "first"]
     rules = {**CAPPED, "earn": {**CAPPED["earn"], "rules": first}}

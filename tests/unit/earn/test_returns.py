@@ -275,6 +275,13 @@ def test_a_purchase_that_came_back_whole_was_no_visit():
     assert (again.points, third.points) == (500, 0)
 
 
+@pytest.mark.parametrize(("what", "value"), [("store", "s-7"), ("channel", "app")])
+def test_a_rule_for_where_it_was_bought_holds_for_what_is_kept(what: str, value: str):
+    shop = Earnings(program({**BASE, "match": {what: [value]}}))
+    shop.take(bought(1000, 2000, **{what: value}))
+    assert assessed(shop.take(returned(("1", 1, 1000)))).points == 10
+
+
 def test_other_currencies_go_back_too():
     status = {**BASE, "rule": "status", "points": 2, "currency": "status"}
     currencies = [
