@@ -79,11 +79,13 @@ async def _make_tables(connection: asyncpg.Connection) -> None:
 
 
 async def _remake(connection: asyncpg.Connection) -> None:
+    """Intake waits meanwhile: what it wrote into a table that goes would be lost."""
     async with connection.transaction():
         await connection.execute(f"DROP SCHEMA IF EXISTS {FRESH} CASCADE")
         await migrate(connection, FRESH, PACKAGES)
         for table in TABLES:
             if await _is_there(connection, SERVICE, table):
+                await connection.execute(f"LOCK TABLE {SERVICE}.{table} IN EXCLUSIVE MODE")
                 await connection.execute(
                     f"INSERT INTO {FRESH}.{table} SELECT * FROM {SERVICE}.{table}"  # noqa: S608
                 )

@@ -48,9 +48,9 @@ class Versions:
     async def run(self, stop: asyncio.Event) -> None:
         """What was begun is acknowledged in the end."""
         while not stop.is_set():
+            await self._publish()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._drawn.uniform(*PAUSE_SECONDS))
-            await self._publish()
 
     async def _publish(self) -> None:
         """The next version, tried until Kafka has it."""

@@ -29,6 +29,7 @@ from shared.program.catalogue import Catalogue
 from shared.stream.gaps import check_whole
 from shared.stream.limits import Limits
 from shared.stream.log import AppendFailed, Inputs, Log, LogUnavailable, Outgoing, Place, Record
+from shared.stream.pace import Pace
 from shared.stream.positions import Halted, Outpaced
 from shared.stream.records import partition_of_account, set_aside, standing
 from shared.stream.runner import COMMIT_SECONDS, CONFIRM_SECONDS, Group
@@ -82,8 +83,8 @@ class Intake:
         self.catalogue = Catalogue()
         self.positions = Positions()
         self.failures = 0
-        self._committed_at = 0.0
-        self._confirmed_at = 0.0
+        self.committing = Pace(COMMIT_SECONDS)
+        self.confirming = Pace(CONFIRM_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises Halted."""
@@ -266,18 +267,16 @@ class Intake:
 
         Raises Outpaced where somebody has moved them: `tessera positions reset` does.
         """
-        now = asyncio.get_running_loop().time()
         if not idle:
-            self._confirmed_at = now
-        elif now - self._confirmed_at >= CONFIRM_SECONDS:
-            self._confirmed_at = now
-            if await self.store.positions(self.positions.at) != self.positions.at:
-                raise Outpaced("an upstream position is not where it was left")
+            self.confirming.begin()
+        elif (
+            self.confirming.is_due()
+            and await self.store.positions(self.positions.at) != self.positions.at
+        ):
+            raise Outpaced("an upstream position is not where it was left")
 
     async def _tell_group(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._committed_at >= COMMIT_SECONDS:
-            self._committed_at = now
+        if self.committing.is_due():
             await self.group.committed(
                 {place: position.next_offset for place, position in self.positions.at.items()}
             )

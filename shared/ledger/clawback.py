@@ -49,8 +49,8 @@ def claw_back(
     if not returned.points:
         return refusing.nothing()
     lots = [account.lots[lot_id] for lot_id in own if lot_id in account.lots]
-    points = _wanted(returned, lots)
     left = sum(lot.original - lot.clawed for lot in lots)
+    points = _wanted(returned, sum(lot.original for lot in lots), left)
     if points > left or not points:
         return refusing.because(RefusalReason.LIMIT_REACHED, limit=left if points else 0)
     taken = take(account, lots, points, program, t)
@@ -66,17 +66,15 @@ def claw_back(
     )
 
 
-def _wanted(returned: ReturnAssessed, lots: Sequence[Lot]) -> int:
-    """How many points a return takes of the lots of its purchase, of which the award made `earned`.
+def _wanted(returned: ReturnAssessed, credited: int, left: int) -> int:
+    """How many points a return takes of its purchase, whose award was `earned`.
 
-    What a cap on the balance has clipped of it is taken first, over all returns of the receipt
-    together. What an operator has taken back of it is not asked for again.
+    What a cap on the balance has clipped of it (`credited` became lots) is taken first, over all
+    returns of the receipt together. What an operator has taken back is not asked for again.
     """
-    credited = sum(lot.original for lot in lots)
     clipped = max(0, returned.earned - credited)
     before = max(0, returned.clawed_before - clipped)
     points = max(0, returned.clawed_before + returned.points - clipped) - before
-    left = credited - sum(lot.clawed for lot in lots)
     return min(points, left) if before + points <= min(returned.earned, credited) else points
 
 

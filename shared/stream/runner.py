@@ -13,6 +13,7 @@ import structlog
 
 from shared.stream.log import Inputs, LogUnavailable, Place
 from shared.stream.opening import Opening
+from shared.stream.pace import Pace
 from shared.stream.positions import Outpaced
 from shared.stream.service import State
 from shared.stream.store import StoreUnavailable
@@ -56,8 +57,8 @@ class Runner(Generic[S]):
         self.membership = membership
         self.jitter = jitter
         self.failures = 0
-        self._committed_at = 0.0
-        self._confirmed_at = 0.0
+        self.committing = Pace(COMMIT_SECONDS)
+        self.confirming = Pace(CONFIRM_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises Halted."""
@@ -122,15 +123,11 @@ class Runner(Generic[S]):
 
     async def _confirm(self, *, idle: bool) -> None:
         """Now and then while nothing comes, look whether the store is where it was left."""
-        now = asyncio.get_running_loop().time()
         if not idle:
-            self._confirmed_at = now
-        elif now - self._confirmed_at >= CONFIRM_SECONDS:
-            self._confirmed_at = now
+            self.confirming.begin()
+        elif self.confirming.is_due():
             await self.turn.confirm()
 
     async def _tell_group(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._committed_at >= COMMIT_SECONDS:
-            self._committed_at = now
+        if self.committing.is_due():
             await self.membership.committed(self._nexts())

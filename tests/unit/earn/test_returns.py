@@ -275,6 +275,14 @@ def test_a_purchase_that_came_back_whole_was_no_visit():
     assert (again.points, third.points) == (500, 0)
 
 
+def test_what_is_kept_of_a_later_visit_that_no_rule_met_is_no_first_one():
+    first = {"rule": "first", "kind": "fixed", "points": 50, "match": {"first_purchase": True}}
+    shop = Earnings(program(first))
+    shop.take(bought(100), bought(100, 200, receipt_id="receipt-2", event_id="event-2"))
+    fact = assessed(shop.take(returned(("1", 1, 100), receipt="receipt-2")))
+    assert (fact.earned_on_kept, fact.points) == (0, 0)
+
+
 @pytest.mark.parametrize(("what", "value"), [("store", "s-7"), ("channel", "app")])
 def test_a_rule_for_where_it_was_bought_holds_for_what_is_kept(what: str, value: str):
     shop = Earnings(program({**BASE, "match": {what: [value]}}))

@@ -134,7 +134,7 @@ async def test_an_idle_owner_catches_up_when_its_store_lost_a_commit() -> None:
         """The store is restored behind the first, the clock moves, the last one stops."""
         if number == 2:
             store.positions[FACTS] = lost
-            runner._confirmed_at -= CONFIRM_SECONDS
+            runner.confirming.last -= CONFIRM_SECONDS
         if number == 4:
             stop.set()
 
